@@ -1,0 +1,68 @@
+# Everything a user or a contributor runs. Needs Python >= 3.11, pip and make; uses uv where it is present.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(shell command -v uv 2>/dev/null)
+ARGS ?=
+
+.PHONY: run install dev test check format lock bench clean
+
+run: install ## start everything; arguments: make run ARGS="--port 9000"
+	@exec $(BIN)/tailsvc up $(ARGS)
+
+install: $(VENV)/.run.stamp ## the environment to run in
+
+dev: $(VENV)/.dev.stamp ## the environment to test and develop in
+
+# The lock files pin every package with its hashes; the project itself is installed as a link to this folder.
+ifdef UV
+install_lock = $(UV) pip install -q --python $(BIN)/python --compile-bytecode --require-hashes -r $(1) && \
+	$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation -e .
+make_venv = $(UV) venv -q --allow-existing --seed --python $(PYTHON) $(VENV)
+else
+install_lock = $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(1) && \
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+make_venv = $(PYTHON) -m venv $(VENV)
+endif
+
+$(VENV)/bin/python:
+	@echo "Creating $(VENV) ..."
+	@$(make_venv)
+
+$(VENV)/.run.stamp: requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing $< ..."
+	@$(call install_lock,$<)
+	@touch $@
+
+$(VENV)/.dev.stamp: requirements/dev.lock $(VENV)/.run.stamp
+	@echo "Installing $< ..."
+	@$(call install_lock,$<)
+	@touch $@
+
+test: dev ## the whole suite; arguments: make test ARGS="-k cursor"
+	$(BIN)/python -m pytest $(ARGS)
+
+check: dev ## style, types, layers, migrations, forms of the compose file and of the API's schema
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+format: dev ## put the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: ## renew the lock files (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--no-emit-find-links --no-annotate pyproject.toml -o requirements/run.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--no-emit-find-links --no-annotate --extra dev pyproject.toml -o requirements/dev.lock
+
+bench: dev ## measure ingest and queries; arguments: make bench ARGS="--events 200000"
+	$(BIN)/python -m benchmarks.run $(ARGS)
+
+clean: ## remove the environment and what tools left behind; data in .tailsvc stays
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The deployment: environment, settings, urls, ASGI, Celery, the command line and the supervisor."""

@@ -1,0 +1,48 @@
+"""Every limit of the engine, with the reason for its size."""
+
+MIB = 1024 * 1024
+
+# A legal batch of the Tailstream agent is 100 lines of up to 1 MiB; JSON wrapping and escapes add a quarter.
+BODY_BYTES = 128 * MIB
+# A stack trace with a dumped request fits; anything longer is a file, not a line.
+LINE_BYTES = 16 * MIB
+# Real logs compress 5 to 60 times, monotonous ones 200. Beyond this a body is a bomb; small ones are let be.
+DECOMPRESSION_RATIO = 1000
+DECOMPRESSION_RATIO_FROM = 1 * MIB
+# What a decoder may keep as its window: zstd --ultra needs more, log shippers do not use it.
+ZSTD_WINDOW_BYTES = 8 * MIB
+# Objects nested deeper are refused; the parser's own limit lies at 1,024.
+JSON_DEPTH = 64
+# Keys taken from one line; the rest of a line with more stays findable in its raw text.
+ATTRIBUTES_PER_EVENT = 256
+ATTRIBUTE_NAME_CHARS = 256
+# Short texts that are columns of their own (level, method, ...): longer values are cut for the column only.
+TOKEN_CHARS = 255
+# How many rejections an answer lists, and how many are kept of one request for the team to see.
+REJECTIONS_ANSWERED = 20
+REJECTIONS_KEPT = 100
+REJECTION_SAMPLE_BYTES = 2048
+
+# A clock may be wrong by a day; a later time would ruin pruning by time.
+FUTURE_MICROS = 24 * 3600 * 1_000_000
+# Before 1970 and after 2262 no log was written; numbers out there are ids, not times.
+EARLIEST_MICROS = 0
+LATEST_MICROS = 9_223_372_036_854_775
+
+# Queries
+PAGE_EVENTS = 500
+PAGE_EVENTS_DEFAULT = 100
+CLAUSES_PER_FILTER = 100
+VALUES_PER_CLAUSE = 1000
+PATTERN_CHARS = 4096
+CONTEXT_EVENTS = 100
+
+# Appending
+# One flush: enough to make a commit's cost vanish, small enough that followers see progress.
+FLUSH_EVENTS = 20_000
+FLUSH_BYTES = 16 * MIB
+# What may wait in one process for its commit before further requests are told to come back later.
+WAITING_BYTES = 256 * MIB
+WAITING_SECONDS = 5.0
+IDEMPOTENCY_KEY_CHARS = 255
+IDEMPOTENCY_KEY_SECONDS = 24 * 3600
