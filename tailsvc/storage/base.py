@@ -1,0 +1,120 @@
+"""The EventStore protocol: what every store guarantees.
+
+- **Appended means durable and visible.** When `append` returns, its events are committed and every later read sees
+  them. Batches of one call are kept together: all of them or, if the store fails, none.
+- **Ids are dense at append and become visible in order.** The events of a stream get 1, 2, 3 ...; a reader that sees
+  id n sees every id below n that was not deleted. Deletion leaves gaps.
+- **A retry with a key never doubles.** A batch whose key was taken before is not appended again; its first answer
+  comes back. The same key with another body is `KeyReused`.
+- **Reads are consistent and short.** A page is one statement; nothing is held between pages. A walk is kept stable
+  by `Selection.as_of`.
+- **Order.** By (timestamp, id), in both directions; ties are impossible.
+- **Errors.** `StorageUnavailable` (or `OutcomeUnknown`) for anything that the database does; nothing else of the
+  driver escapes. `UnknownStream` where the stream has no head.
+- **Threads.** Every method may be called from any thread at any time.
+- **Times** are microseconds since 1970-01-01 UTC and come in as arguments.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from tailsvc.errors import KeyReused
+from tailsvc.events import Event, Rejection, StoredEvent
+from tailsvc.queries import Head, Page, Scan, Selection
+
+
+class StreamRef(NamedTuple):
+    """A stream and the team that owns it: how every row of the store is keyed."""
+
+    stream_id: int
+    team_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryKey:
+    """An idempotency key, the hash of the body that came with it, and the answer to give again."""
+
+    text: str
+    body_hash: bytes
+    answer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The events of one request, in order; with the items that were refused, kept for the team to see."""
+
+    events: Sequence[Event]
+    rejections: Sequence[Rejection] = ()
+    key: RetryKey | None = None
+    size: int = field(default=0, compare=False)  # bytes as received, decompressed
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """`first_id` is the id of the batch's first event (0 for a batch without events)."""
+
+    first_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The batch was appended before; `answer` is what was answered then."""
+
+    answer: bytes
+
+
+Outcome = Appended | Replayed | KeyReused
+
+
+class KeptRejection(NamedTuple):
+    id: int
+    at: int
+    line: int
+    reason: str
+    sample: bytes
+
+
+class StreamSize(NamedTuple):
+    stream_id: int
+    team_id: int
+    rows: int
+    bytes: int
+
+
+class EventStore(Protocol):
+    def open(self, stream: StreamRef) -> None:
+        """Give the stream a head, if it has none."""
+
+    def append(self, stream: StreamRef, batches: Sequence[Batch], *, now: int) -> list[Outcome]:
+        """Append in one transaction; an outcome for each batch, in order."""
+
+    def replay(self, stream: StreamRef, key: RetryKey) -> Replayed | KeyReused | None:
+        """What became of an earlier request with this key; None if there was none."""
+
+    def head(self, stream: StreamRef) -> Head:
+        """The stream's counters."""
+
+    def heads(self, streams: Sequence[StreamRef]) -> dict[int, Head]:
+        """Heads by stream id; all streams are of one team; without a head: absent."""
+
+    def scan(self, stream: StreamRef, scan: Scan) -> Page:
+        """One page."""
+
+    def count(self, stream: StreamRef, selection: Selection) -> int:
+        """How many events are selected."""
+
+    def get(self, stream: StreamRef, event_id: int) -> StoredEvent | None:
+        """One event by its id."""
+
+    def rejections(self, stream: StreamRef, *, limit: int, before: int | None = None) -> list[KeptRejection]:
+        """The newest rejections first, those with an id below `before`."""
+
+    def drop_before(self, stream: StreamRef, edge: int, *, limit: int) -> int:
+        """Delete up to `limit` events older than `edge`, oldest first; how many went. Safe to run twice at once."""
+
+    def purge(self, stream: StreamRef, *, limit: int) -> bool:
+        """Delete up to `limit` rows of everything that the stream has, its head last; whether nothing is left."""
+
+    def forget_before(self, stream: StreamRef, *, keys: int, rejections: int) -> int:
+        """Delete idempotency keys and rejections older than these times."""

@@ -1,0 +1,246 @@
+"""Appending: take ids under the head's lock, insert, commit; exactly once for requests with a key."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg import sql
+
+from tailsvc.errors import KeyReused, OutcomeUnknown, StorageUnavailable, UnknownStream
+from tailsvc.events import Event
+from tailsvc.storage.base import Appended, Batch, Outcome, Replayed, RetryKey, StreamRef
+from tailsvc.storage.postgres.pools import Connection, Pools
+from tailsvc.storage.postgres.rows import COLUMN_TYPES, COLUMNS, to_row
+from tailsvc.storage.postgres.statements import STATEMENTS, plain
+
+# Below this many events one prepared statement beats COPY, which needs four round trips (measured: 2.1 ms of CPU
+# against 2.4 for 32 events, both sides together).
+SMALL = 32
+_COPY = sql.SQL("COPY log_event (stream_id, team_id, id, {}) FROM STDIN (FORMAT BINARY)").format(
+    sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
+)
+_COPY_TYPES = ["int8", "int8", "int8", *COLUMN_TYPES.values()]
+
+
+class KeyFoundUnderLock(Exception):
+    """A request with this key committed between our first look and our lock: pack the flush again without it."""
+
+
+def append(pools: Pools, stream: StreamRef, batches: Sequence[Batch], now: int) -> list[Outcome]:
+    while True:
+        try:
+            with pools.appender() as connection:
+                return _Append(connection, stream, batches, now).run()
+        except KeyFoundUnderLock:
+            continue
+        except _CommitLost as lost:
+            return _after_lost_commit(pools, lost)
+
+
+def find_keys(connection: Connection, stream: StreamRef, keys: Iterable[RetryKey]) -> dict[str, tuple[bytes, bytes]]:
+    rows = connection.execute(
+        plain("find_keys"), {"stream_id": stream.stream_id, "keys": [key.text for key in keys]}
+    ).fetchall()
+    return {text: (body_hash, answer) for text, body_hash, answer in rows}
+
+
+def outcome_of_key(found: dict[str, tuple[bytes, bytes]], key: RetryKey) -> Replayed | KeyReused | None:
+    earlier = found.get(key.text)
+    if earlier is None:
+        return None
+    if earlier[0] != key.body_hash:
+        return KeyReused("This idempotency key came before with another body.")
+    return Replayed(earlier[1])
+
+
+class _CommitLost(Exception):
+    """The connection died inside COMMIT; `xact` tells later what became of it."""
+
+    def __init__(self, xact: str, outcomes: list[Outcome]) -> None:
+        super().__init__(xact)
+        self.xact = xact
+        self.outcomes = outcomes
+
+
+class _Append:
+    """One flush of one stream on one connection."""
+
+    def __init__(self, connection: Connection, stream: StreamRef, batches: Sequence[Batch], now: int) -> None:
+        self.connection = connection
+        self.stream = stream
+        self.batches = batches
+        self.now = now
+        self.ids = {"stream_id": stream.stream_id, "team_id": stream.team_id}
+
+    def run(self) -> list[Outcome]:
+        keys = [batch.key for batch in self.batches if batch.key is not None]
+        earlier = find_keys(self.connection, self.stream, keys) if keys else {}
+        settled = self._settle(earlier)
+        fresh = [batch for batch, outcome in zip(self.batches, settled, strict=True) if outcome is None]
+        before = self._insert(fresh)
+        return self._outcomes(settled, before)
+
+    def _settle(self, earlier: dict[str, tuple[bytes, bytes]]) -> list[Outcome | None]:
+        """The outcome of each batch whose key was taken, by an earlier flush or earlier in this one."""
+        settled: list[Outcome | None] = []
+        taken = dict(earlier)
+        for batch in self.batches:
+            outcome = None if batch.key is None else outcome_of_key(taken, batch.key)
+            if outcome is None and batch.key is not None:
+                taken[batch.key.text] = (batch.key.body_hash, batch.key.answer)
+            settled.append(outcome)
+        return settled
+
+    def _outcomes(self, settled: Sequence[Outcome | None], before: int) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        next_id = before + 1
+        for batch, outcome in zip(self.batches, settled, strict=True):
+            if outcome is not None:
+                outcomes.append(outcome)
+                continue
+            outcomes.append(Appended(next_id if batch.events else 0))
+            next_id += len(batch.events)
+        return outcomes
+
+    def _insert(self, fresh: Sequence[Batch]) -> int:
+        """Insert these batches; the id before their first event."""
+        events = [event for batch in fresh for event in batch.events]
+        plain_events = not any(batch.key or batch.rejections for batch in fresh)
+        if not events and plain_events:
+            return 0
+        if plain_events and len(events) <= SMALL:
+            return self._insert_small(events)
+        return self._insert_in_transaction(fresh, events)
+
+    def _insert_small(self, events: Sequence[Event]) -> int:
+        params: dict[str, Any] = {**self._taking(events)}
+        for nth, event in enumerate(events, 1):
+            for column, value in zip(COLUMNS, to_row(event), strict=True):
+                params[f"{column}{nth}"] = value
+        if any(event.attributes for event in events):
+            for nth, event in enumerate(events, 1):
+                params[f"attributes{nth}"] = None if event.attributes is None else _json(event.attributes)
+        row = self.connection.execute(_small_statement(len(events)), params).fetchone()
+        return self._first(row)
+
+    def _insert_in_transaction(self, fresh: Sequence[Batch], events: Sequence[Event]) -> int:
+        before, xact = 0, ""
+        with self.connection.pipeline():
+            self.connection.execute("BEGIN")
+            taken = self.connection.execute(plain("take_ids"), self._taking(events)) if events else None
+        try:
+            if taken is not None:
+                row = taken.fetchone()
+                before, xact = self._first(row), cast("tuple[Any, str]", row)[1]
+            self._refuse_taken_keys(fresh)
+            self._insert_beside(fresh)
+            if events:
+                self._copy(events, before)
+        except BaseException:
+            if not self.connection.broken:
+                self.connection.execute("ROLLBACK")
+            raise
+        self._commit(xact, fresh, before)
+        return before
+
+    def _commit(self, xact: str, fresh: Sequence[Batch], before: int) -> None:
+        try:
+            self.connection.execute("COMMIT")
+        except psycopg.Error as error:
+            if not self.connection.broken or not xact:
+                raise
+            raise _CommitLost(xact, self._outcomes(self._settled_for(fresh), before)) from error
+
+    def _settled_for(self, fresh: Sequence[Batch]) -> list[Outcome | None]:
+        inserted = {id(batch) for batch in fresh}
+        answered: list[Outcome | None] = []
+        for batch in self.batches:
+            answered.append(None if id(batch) in inserted else Replayed(batch.key.answer if batch.key else b""))
+        return answered
+
+    def _refuse_taken_keys(self, fresh: Sequence[Batch]) -> None:
+        """Look again, now that the head is ours and nobody else can commit to this stream."""
+        keys = [batch.key for batch in fresh if batch.key is not None]
+        if keys and find_keys(self.connection, self.stream, keys):
+            raise KeyFoundUnderLock
+
+    def _insert_beside(self, fresh: Sequence[Batch]) -> None:
+        """Keys and rejections, in one round trip."""
+        rows = list(self._beside(fresh))
+        if not rows:
+            return
+        with self.connection.pipeline():
+            for name, params in rows:
+                self.connection.execute(plain(name), params)
+
+    def _beside(self, fresh: Sequence[Batch]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for batch in fresh:
+            if batch.key is not None and batch.events:
+                kept = {"key": batch.key.text, "body_hash": batch.key.body_hash, "answer": batch.key.answer}
+                yield "keep_key", {**self.ids, **kept, "now": self.now}
+            for refused in batch.rejections:
+                yield "keep_rejection", {**self.ids, **refused._asdict(), "now": self.now}
+
+    def _copy(self, events: Sequence[Event], before: int) -> None:
+        stream_id, team_id = self.stream
+        with self.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+            copy.set_types(_COPY_TYPES)
+            write = copy.write_row
+            for event_id, event in enumerate(events, before + 1):
+                write((stream_id, team_id, event_id, *to_row(event)))
+
+    def _taking(self, events: Sequence[Event]) -> dict[str, Any]:
+        size = sum(len(event.raw) for event in events)
+        return {**self.ids, "n": len(events), "bytes": size, "now": self.now}
+
+    def _first(self, row: tuple[Any, ...] | None) -> int:
+        if row is None:
+            raise UnknownStream("There is no such stream.")
+        return int(row[0])
+
+
+def _json(attributes: object) -> Any:
+    return psycopg.types.json.Jsonb(attributes)
+
+
+_small: dict[int, sql.Composed] = {}
+
+
+def _small_statement(events: int) -> sql.Composed:
+    """The statement for so many events; composed once for each number, and so prepared once on each connection."""
+    if events not in _small:
+        rows = [
+            sql.SQL("({}, {})").format(sql.Literal(nth), sql.SQL(", ").join(_typed(name, nth) for name in COLUMNS))
+            for nth in range(1, events + 1)
+        ]
+        _small[events] = sql.SQL(STATEMENTS["append_small"]).format(
+            columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
+            new_columns=sql.SQL(", ").join(sql.Identifier("new", name) for name in COLUMNS),
+            values=sql.SQL(", ").join(rows),
+        )
+    return _small[events]
+
+
+def _typed(column: str, nth: int) -> sql.Composed:
+    type_ = sql.SQL(cast("LiteralString", COLUMN_TYPES[column]))
+    return sql.SQL("{}::{}").format(sql.Placeholder(f"{column}{nth}"), type_)
+
+
+def _after_lost_commit(pools: Pools, lost: _CommitLost) -> list[Outcome]:
+    """Ask what became of the transaction: acknowledged is only what is known to be there."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            with pools.appender() as connection:
+                row = connection.execute(plain("outcome"), {"xact": lost.xact}).fetchone()
+        except StorageUnavailable:
+            time.sleep(0.1)
+            continue
+        status = row[0] if row else None
+        if status == "committed":
+            return lost.outcomes
+        if status == "aborted":
+            raise StorageUnavailable("The database went away before the commit; nothing was stored.")
+        time.sleep(0.05)  # in progress: the old backend has not noticed yet
+    raise OutcomeUnknown("The database went away inside the commit; send again with the same key.")

@@ -1,0 +1,87 @@
+"""Connections: a pool for each log-in, and the one place where the driver's errors become ours."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import orjson
+import psycopg
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from tailsvc.errors import StorageUnavailable
+
+# A query that runs longer is one that nobody waits for; a lock that is held longer belongs to something broken.
+_READER_OPTIONS = "-c statement_timeout=30s"
+_APPENDER_OPTIONS = "-c statement_timeout=60s -c lock_timeout=5s -c synchronous_commit=on"
+_MAINTENANCE_OPTIONS = "-c statement_timeout=120s -c lock_timeout=5s"
+_CHECKOUT_SECONDS = 5.0
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Pools:
+    """Opens nothing until it is needed: a process that never appends holds no appender's connection."""
+
+    def __init__(self, *, reader: str, appender: str, maintenance: str, size: int) -> None:
+        self._reader = _pool(reader, _READER_OPTIONS, size)
+        self._appender = _pool(appender, _APPENDER_OPTIONS, size)
+        self._maintenance = _pool(maintenance, _MAINTENANCE_OPTIONS, 2)
+
+    @contextmanager
+    def reader(self, team_id: int) -> Iterator[Connection]:
+        """A transaction in which Postgres shows the team's rows only."""
+        with _checkout(self._reader) as connection, connection.transaction():
+            # A literal: set_config() would not reach the shards of a distributed database.
+            connection.execute(f"SET LOCAL app.team = '{int(team_id)}'".encode())
+            yield connection
+
+    @contextmanager
+    def appender(self) -> Iterator[Connection]:
+        """In autocommit mode."""
+        with _checkout(self._appender) as connection:
+            yield connection
+
+    @contextmanager
+    def maintenance(self) -> Iterator[Connection]:
+        """In autocommit mode; sees every team."""
+        with _checkout(self._maintenance) as connection:
+            yield connection
+
+    def close(self) -> None:
+        for pool in (self._reader, self._appender, self._maintenance):
+            pool.close()
+
+
+def _pool(url: str, options: str, size: int) -> ConnectionPool[Connection]:
+    return ConnectionPool(
+        url,
+        kwargs={"autocommit": True, "options": options, "connect_timeout": 5},
+        configure=_configure,
+        min_size=0,
+        max_size=size,
+        max_idle=300,
+        timeout=_CHECKOUT_SECONDS,
+        open=False,
+    )
+
+
+def _configure(connection: Connection) -> None:
+    connection.prepare_threshold = 1  # the store's statements are few and always the same
+    connection.prepared_max = 200
+    set_json_dumps(orjson.dumps, connection)
+    set_json_loads(orjson.loads, connection)
+
+
+@contextmanager
+def _checkout(pool: ConnectionPool[Connection]) -> Iterator[Connection]:
+    pool.open()
+    try:
+        with pool.connection() as connection:
+            yield connection
+    except PoolTimeout as error:
+        raise StorageUnavailable("The database cannot be reached; try again.") from error
+    except psycopg.errors.QueryCanceled as error:
+        raise StorageUnavailable("The query took too long; narrow its window or its filters.") from error
+    except psycopg.Error as error:
+        raise StorageUnavailable("The database did not answer; try again.") from error
