@@ -1,0 +1,86 @@
+"""Which processes make up the service. A new one is one more function here and one more name in `services`."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from config.runtime.children import Program
+from config.runtime.environment import CODE, children_environment
+from config.runtime.home import Home, State
+from config.runtime.ports import local_address
+from config.runtime.probes import web_is_ready
+
+# Streams stay open for hours and count as requests; the default of about 500 would shut out the others.
+OPEN_REQUESTS_PER_WORKER = 4096
+# How long the web server waits for requests under way: the whole stop is to take less than 5 s.
+WEB_GRACE_SECONDS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """How many of what, and where."""
+
+    host: str
+    port: int
+    workers: int
+
+
+def prepare_database(home: Home, state: State) -> Program:
+    """Roles, migrations, grants. A child, so that it can be stopped, and so that the supervisor stays small."""
+    return _python(home, state, "prepare", "django", "prepare_database")
+
+
+def welcome(home: Home, state: State) -> Program:
+    """The first team, user, stream and tokens of a new home."""
+    return _python(home, state, "welcome", "config.cli.welcome")
+
+
+def services(home: Home, state: State, shape: Shape) -> list[Program]:
+    """In the order of their start; the web is first, since it is what people wait for."""
+    return [web(home, state, shape), worker(home, state), beat(home, state)]
+
+
+def web(home: Home, state: State, shape: Shape) -> Program:
+    options = {
+        "--interface": "asgi",
+        "--http": "1",
+        "--host": shape.host,
+        "--port": shape.port,
+        "--workers": shape.workers,
+        "--workers-kill-timeout": WEB_GRACE_SECONDS,
+        "--backlog": 2048,
+        "--backpressure": OPEN_REQUESTS_PER_WORKER,
+        "--blocking-threads": 1,  # the default allows 512 a worker
+        "--log-level": "warning",
+    }
+    # Without a respawn, nobody takes the place of a worker that died.
+    arguments = [*_flat(options), "--no-ws", "--respawn-failed-workers", "config.asgi:application"]
+    program = _python(home, state, "web", "granian", *arguments)
+    return replace(program, ready=partial(web_is_ready, local_address(shape.host), shape.port, state.run_id))
+
+
+def worker(home: Home, state: State) -> Program:
+    # Threads: a forked child of a process that has used Polars hangs for ever.
+    options = {"--pool": "threads", "--concurrency": 2, "--loglevel": "WARNING"}
+    arguments = ["-A", "config.celery", "worker", *_flat(options), "--without-gossip", "--without-mingle"]
+    return _python(home, state, "worker", "celery", *arguments)
+
+
+def beat(home: Home, state: State) -> Program:
+    options = {"--schedule": home.run / "beat", "--loglevel": "WARNING"}
+    return _python(home, state, "beat", "celery", "-A", "config.celery", "beat", *_flat(options))
+
+
+def _flat(options: Mapping[str, object]) -> list[str]:
+    return [str(part) for option in options.items() for part in option]
+
+
+def _python(home: Home, state: State, name: str, module: str, *arguments: str) -> Program:
+    return Program(
+        name=name,
+        argv=(sys.executable, "-m", module, *arguments),
+        env=children_environment(home, state),
+        cwd=CODE,
+        lock=home.run / f"{name}.lock",
+    )

@@ -1,0 +1,128 @@
+"""Start everything on one machine: servers, database, web, worker, clockwork; and stay until told to stop."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from config import env
+from config.runtime import tree
+from config.runtime.accounts import server_account
+from config.runtime.binaries import find_postgres, find_valkey
+from config.runtime.children import Program, wait_for_leftovers
+from config.runtime.home import Home, State
+from config.runtime.output import Tell
+from config.runtime.ports import free_port, in_url, local_address, require_free
+from config.runtime.postgres import Postgres
+from config.runtime.supervisor import Supervisor
+from config.runtime.tree import Shape
+from config.runtime.valkey import Valkey
+
+FIRST_TOKEN = "token"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What to tell the person who started it."""
+
+    address: str
+    is_first_start: bool
+
+
+async def up(home: Home, shape: Shape, *, tell: Tell, on_ready: Callable[[Ready], None], verbose: bool = False) -> None:
+    """Returns after a clean stop. Raises CannotStart, with everything stopped."""
+    instance = Instance(home, _with_port(shape), tell=tell, on_ready=on_ready, verbose=verbose)
+    await instance.run()
+
+
+class Instance:
+    """One run of everything on one home."""
+
+    def __init__(
+        self, home: Home, shape: Shape, *, tell: Tell, on_ready: Callable[[Ready], None], verbose: bool
+    ) -> None:
+        self._home = home
+        self._shape = shape
+        self._on_ready = on_ready
+        self._account = None if env.text("DATABASE_URL") else server_account()
+        address = env.text("TAILSVC_PUBLIC_URL") or f"http://{in_url(local_address(shape.host))}:{shape.port}"
+        self._state = State(
+            pid=os.getpid(), run_id=secrets.token_hex(8), address=address, database_url="", redis_url=""
+        )
+        self._prepared = False
+        self._supervisor = Supervisor(logs=home.log, tell=tell, verbose=verbose, on_change=self._publish)
+
+    async def run(self) -> None:
+        self._home.create(self._account)
+        claim = self._home.claim(address=self._state.address)
+        try:
+            await self._supervisor.run(self._bring_up)
+        finally:
+            self._home.withdraw()
+            os.close(claim)
+
+    async def _bring_up(self) -> None:
+        await wait_for_leftovers(self._home.run)
+        require_free(self._shape.host, self._shape.port)
+        self._clear_metrics()
+        await self._supervisor.start(*await self._servers())
+        await self._supervisor.step(tree.prepare_database(self._home, self._state))
+        self._prepared = True
+        is_first_start = not self._home.has(FIRST_TOKEN)
+        if is_first_start:
+            await self._supervisor.step(tree.welcome(self._home, self._state))
+        web, *others = tree.services(self._home, self._state, self._shape)
+        await self._supervisor.start(web)
+        self._on_ready(Ready(address=self._state.address, is_first_start=is_first_start))
+        await self._supervisor.start(*others)
+
+    async def _servers(self) -> list[Program]:
+        programs = []
+        if not env.text("REDIS_URL"):
+            valkey = self._valkey()
+            valkey.prepare()
+            self._state = replace(self._state, redis_url=valkey.url)
+            programs.append(valkey.program())
+        if not env.text("DATABASE_URL"):
+            postgres = self._postgres()
+            await postgres.prepare(output=self._supervisor.output("postgres").descriptor)
+            self._state = replace(self._state, database_url=postgres.url)
+            programs.append(postgres.program())
+        return programs
+
+    def _postgres(self) -> Postgres:
+        return Postgres(
+            folder=self._home.path,
+            run=self._home.run,
+            binaries=find_postgres(account=self._account, copies=self._home.binaries),
+            account=self._account,
+            password=self._home.secret("database-password"),
+            port=free_port(),
+        )
+
+    def _valkey(self) -> Valkey:
+        return Valkey(
+            folder=self._home.path,
+            run=self._home.run,
+            binary=find_valkey(),
+            password=self._home.secret("redis-password"),
+            port=free_port(),
+        )
+
+    def _clear_metrics(self) -> None:
+        """Counters of processes that are gone would be added up for ever."""
+        folder = self._home.run / "metrics"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+
+    def _publish(self, pids: Mapping[str, int]) -> None:
+        """Tell other commands where the database is; before it is prepared they could do nothing with it."""
+        if self._prepared:
+            self._state = replace(self._state, children=dict(pids))
+            self._home.publish(self._state)
+
+
+def _with_port(shape: Shape) -> Shape:
+    """Port 0 asks for any that is free."""
+    return shape if shape.port else replace(shape, port=free_port())
