@@ -1,0 +1,116 @@
+"""The look-ups that come before a team is known: the one module that reads across teams for a request.
+
+Reads only, but for a token's last use. Whatever it answers about a token that does not work is None: nobody is told
+whether it is unknown, revoked, expired or its owner gone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.backends import ModelBackend
+from django.db.models import OuterRef, Q, Subquery
+from django.http import HttpRequest
+
+from apps.accounts.abilities import Role, effective
+from apps.accounts.callers import Caller, PlanLimits
+from apps.accounts.models import Membership, PersonalAccessToken, Team, User
+from apps.accounts.scope import maintenance
+
+LAST_USE_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class TeamOfUser:
+    team_id: int
+    slug: str
+    name: str
+    role: Role
+    plan: PlanLimits
+    created_at: datetime
+
+
+def find_caller(digest: bytes, *, now: datetime) -> Caller | None:
+    """Whose live token this is the digest of. Also writes the token's last use, once a minute."""
+    role = Membership.objects.filter(team=OuterRef("team"), user=OuterRef("user")).values("role")
+    with maintenance():
+        token = (
+            PersonalAccessToken.objects.filter(_live(now), digest=digest, user__is_active=True)
+            .select_related("user", "team__plan")
+            .annotate(role=Subquery(role))
+            .first()
+        )
+        if token is None or token.role is None:
+            return None
+        _note_use(token, now)
+    return _caller(token, token.role)
+
+
+def teams_of(user_id: int) -> list[TeamOfUser]:
+    with maintenance():
+        found = Membership.objects.filter(user_id=user_id).select_related("team__plan").order_by("team__slug")
+        return [_team_of_user(membership) for membership in found]
+
+
+def user_by_email(email: str) -> User | None:
+    with maintenance():
+        return User.objects.filter(email=User.normalize_username(email), is_active=True).first()
+
+
+def team_by_slug(slug: str) -> Team | None:
+    with maintenance():
+        return Team.objects.filter(slug=slug).select_related("plan").first()
+
+
+def emails_of(user_ids: Iterable[int]) -> dict[int, str]:
+    """Addresses for people to recognise each other by, inside a team. The reader role itself sees no users."""
+    with maintenance():
+        return dict(User.objects.filter(pk__in=set(user_ids)).values_list("pk", "email"))
+
+
+class LogInBackend(ModelBackend):
+    """Django's own, with the users read as maintenance: who logs in has no team yet."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
+    ) -> Any:
+        with maintenance():
+            return super().authenticate(request, username, password, **kwargs)
+
+    def get_user(self, user_id: int) -> Any:
+        with maintenance():
+            return super().get_user(user_id)
+
+
+def _live(now: datetime) -> Q:
+    return Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+
+
+def _note_use(token: PersonalAccessToken, now: datetime) -> None:
+    edge = now - LAST_USE_EVERY
+    if token.last_used_at is not None and token.last_used_at > edge:
+        return
+    # The condition once more, in the database: of many processes that see the old time, one writes.
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=edge)
+    PersonalAccessToken.objects.filter(stale, pk=token.pk).update(last_used_at=now)
+
+
+def _caller(token: PersonalAccessToken, role: str) -> Caller:
+    return Caller(
+        kind="token",
+        user_id=token.user_id,
+        email=token.user.email,
+        team_id=token.team_id,
+        team_slug=token.team.slug,
+        role=Role(role),
+        abilities=effective(token.abilities, role),
+        token_id=token.pk,
+        plan=PlanLimits.of(token.team.plan),
+        expires_at=token.expires_at,
+    )
+
+
+def _team_of_user(membership: Membership) -> TeamOfUser:
+    team = membership.team
+    return TeamOfUser(team.pk, team.slug, team.name, Role(membership.role), PlanLimits.of(team.plan), team.created_at)

@@ -1,0 +1,1 @@
+"""One file for each resource: who, may they, what do they ask, one service, the reply."""
