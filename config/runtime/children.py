@@ -170,7 +170,7 @@ async def _lock_when_free(path: Path, *, patience_seconds: float = LEFTOVER_PATI
     try:
         while not _locked(descriptor):
             if time.monotonic() > deadline:
-                _kill_holders(path)
+                kill_holders(path)
                 deadline = time.monotonic() + patience_seconds
             await asyncio.sleep(_POLL_SECONDS)
     except BaseException:
@@ -187,7 +187,8 @@ def _locked(descriptor: int) -> bool:
     return True
 
 
-def _kill_holders(path: Path) -> None:
+def kill_holders(path: Path) -> None:
+    """Kill what still holds a lock: a backend of a dead Postgres has a session of its own, out of the group's reach."""
     for pid in holders(path):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.kill(pid, signal.SIGKILL)

@@ -16,7 +16,7 @@ _FOREIGN_PREFIXES = ("GRANIAN_", "CELERY_")
 
 def children_environment(home: Home, state: State) -> dict[str, str]:
     """The environment of this process, with the instance's addresses where the operator has set none."""
-    found = {name: value for name, value in os.environ.items() if not _is_foreign(name)}
+    found = {name: value for name, value in os.environ.items() if not is_foreign(name)}
     found.update(addresses(home, state))
     found.update(
         {
@@ -42,7 +42,8 @@ def addresses(home: Home, state: State) -> Mapping[str, str]:
     return {**missing, "DJANGO_SETTINGS_MODULE": "config.settings", VARIABLE: str(home.path)}
 
 
-def _is_foreign(name: str) -> bool:
+def is_foreign(name: str) -> bool:
+    """A variable that would change what our processes do without anybody meaning it."""
     # PGSSLMODE and the like are meant for a database that the operator names, and would break the embedded one.
     is_for_libpq = name.startswith("PG") and not env.text("DATABASE_URL")
     return is_for_libpq or name.startswith(_FOREIGN_PREFIXES)

@@ -24,8 +24,9 @@ Tell = Callable[[str], None]
 class Output:
     """The log file of one child. `descriptor` is for the child to write to."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, loud: bool) -> None:
         self.path = path
+        self.loud = loud  # a server's log is full of errors that its client is told of, and handles
         self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._seen = self._begin = os.fstat(self.descriptor).st_size
         self._rest = b""
@@ -76,7 +77,7 @@ async def follow(outputs: dict[str, Output], tell: Tell, *, everything: bool) ->
 
 def show_new(name: str, output: Output, tell: Tell, *, everything: bool) -> None:
     for line in output.new_lines():
-        if everything or is_severe(line):
+        if everything or (output.loud and is_severe(line)):
             tell(f"{name} | {readable(line)}")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from config.runtime.children import Program, exited, kill_group, run_to_end, spawn, stop
+from config.runtime.children import Program, exited, kill_group, kill_holders, run_to_end, spawn, stop
 from config.runtime.faults import CannotStart, GaveUp
 from config.runtime.output import Output, Tell, follow, show_new
 
@@ -61,6 +61,7 @@ class Service:
             end.cancel()
             if process.returncode is not None:
                 kill_group(process)  # what it started has lost its head
+                kill_holders(self.program.lock)
 
     async def _until_ready(self, process: subprocess.Popen[bytes], end: asyncio.Future[int]) -> str | None:
         """None once it is ready or has ended; else why it was killed."""
@@ -88,26 +89,20 @@ def _how_it_ended(code: int) -> str:
 class Supervisor:
     """Runs programs until told to stop. All methods belong to one event loop, in the main thread."""
 
-    def __init__(
-        self,
-        *,
-        logs: Path,
-        tell: Tell,
-        verbose: bool = False,
-        on_change: Callable[[Mapping[str, int]], None] = lambda _: None,
-    ) -> None:
+    def __init__(self, *, logs: Path, tell: Tell, verbose: bool = False) -> None:
         self._logs = logs
         self._tell = tell
         self._verbose = verbose
-        self._on_change = on_change
+        self.on_change: Callable[[Mapping[str, int]], None] = lambda _: None
         self._services: list[Service] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._outputs: dict[str, Output] = {}
         self._stopping = asyncio.Event()
 
-    def output(self, name: str) -> Output:
+    def output(self, name: str, *, loud: bool = True) -> Output:
+        """The log of that name; what is severe in a loud one is shown on the terminal."""
         if name not in self._outputs:
-            self._outputs[name] = Output(self._logs / f"{name}.log")
+            self._outputs[name] = Output(self._logs / f"{name}.log", loud=loud)
         return self._outputs[name]
 
     @property
@@ -117,7 +112,9 @@ class Supervisor:
     async def start(self, *programs: Program) -> None:
         """Start them side by side and wait until each is ready. Raises GaveUp."""
         services = [
-            Service(program, self.output(program.name), self._tell, lambda: self._on_change(self.pids))
+            Service(
+                program, self.output(program.name, loud=program.tier > 0), self._tell, lambda: self.on_change(self.pids)
+            )
             for program in programs
         ]
         self._services += services

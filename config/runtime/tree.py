@@ -1,7 +1,7 @@
-"""Which processes make up the service. A new one is one more function here and one more name in `services`."""
+"""Which processes make up the service. A new one is one more function here, and one more name in `services`."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,6 +16,10 @@ OPEN_REQUESTS_PER_WORKER = 4096
 # How long the web server waits for requests under way: the whole stop is to take less than 5 s.
 WEB_GRACE_SECONDS = 3
 
+# Files of the home. The token is written last: without it there has been no first start.
+FIRST_TOKEN = "token"  # noqa: S105
+FIRST_STREAM = "first-stream.json"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
@@ -24,6 +28,12 @@ class Shape:
     host: str
     port: int
     workers: int
+
+
+def steps(home: Home, state: State) -> list[Program]:
+    """What is done to the database, one after the other, before the services start."""
+    first = [] if home.has(FIRST_TOKEN) else [welcome(home, state)]
+    return [prepare_database(home, state), *first]
 
 
 def prepare_database(home: Home, state: State) -> Program:
@@ -84,3 +94,14 @@ def _python(home: Home, state: State, name: str, module: str, *arguments: str) -
         cwd=CODE,
         lock=home.run / f"{name}.lock",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tree:
+    """What is run once the servers are there."""
+
+    steps: Callable[[Home, State], list[Program]]
+    services: Callable[[Home, State, Shape], list[Program]]
+
+
+TREE = Tree(steps=steps, services=services)

@@ -1,5 +1,6 @@
 """Start everything on one machine: servers, database, web, worker, clockwork; and stay until told to stop."""
 
+import json
 import os
 import secrets
 import shutil
@@ -7,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from config import env
-from config.runtime import tree
 from config.runtime.accounts import server_account
 from config.runtime.binaries import find_postgres, find_valkey
 from config.runtime.children import Program, wait_for_leftovers
@@ -16,34 +16,41 @@ from config.runtime.output import Tell
 from config.runtime.ports import free_port, in_url, local_address, require_free
 from config.runtime.postgres import Postgres
 from config.runtime.supervisor import Supervisor
-from config.runtime.tree import Shape
+from config.runtime.tree import FIRST_STREAM, FIRST_TOKEN, TREE, Shape, Tree
 from config.runtime.valkey import Valkey
 
-FIRST_TOKEN = "token"  # noqa: S105
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Ready:
     """What to tell the person who started it."""
 
     address: str
-    is_first_start: bool
+    first_stream: str | None = None  # its slug, at the first start
 
 
-async def up(home: Home, shape: Shape, *, tell: Tell, on_ready: Callable[[Ready], None], verbose: bool = False) -> None:
+async def up(
+    home: Home,
+    shape: Shape,
+    *,
+    tell: Tell,
+    on_ready: Callable[[Ready], None],
+    verbose: bool = False,
+    what: Tree = TREE,
+) -> None:
     """Returns after a clean stop. Raises CannotStart, with everything stopped."""
-    instance = Instance(home, _with_port(shape), tell=tell, on_ready=on_ready, verbose=verbose)
-    await instance.run()
+    supervisor = Supervisor(logs=home.log, tell=tell, verbose=verbose)
+    await Instance(home, _with_port(shape), supervisor, on_ready, what).run()
 
 
 class Instance:
     """One run of everything on one home."""
 
     def __init__(
-        self, home: Home, shape: Shape, *, tell: Tell, on_ready: Callable[[Ready], None], verbose: bool
+        self, home: Home, shape: Shape, supervisor: Supervisor, on_ready: Callable[[Ready], None], what: Tree
     ) -> None:
         self._home = home
         self._shape = shape
+        self._tree = what
         self._on_ready = on_ready
         self._account = None if env.text("DATABASE_URL") else server_account()
         address = env.text("TAILSVC_PUBLIC_URL") or f"http://{in_url(local_address(shape.host))}:{shape.port}"
@@ -51,7 +58,8 @@ class Instance:
             pid=os.getpid(), run_id=secrets.token_hex(8), address=address, database_url="", redis_url=""
         )
         self._prepared = False
-        self._supervisor = Supervisor(logs=home.log, tell=tell, verbose=verbose, on_change=self._publish)
+        self._supervisor = supervisor
+        supervisor.on_change = self._publish
 
     async def run(self) -> None:
         self._home.create(self._account)
@@ -67,15 +75,19 @@ class Instance:
         require_free(self._shape.host, self._shape.port)
         self._clear_metrics()
         await self._supervisor.start(*await self._servers())
-        await self._supervisor.step(tree.prepare_database(self._home, self._state))
-        self._prepared = True
         is_first_start = not self._home.has(FIRST_TOKEN)
-        if is_first_start:
-            await self._supervisor.step(tree.welcome(self._home, self._state))
-        web, *others = tree.services(self._home, self._state, self._shape)
+        for step in self._tree.steps(self._home, self._state):
+            await self._supervisor.step(step)
+        self._prepared = True
+        web, *others = self._tree.services(self._home, self._state, self._shape)
         await self._supervisor.start(web)
-        self._on_ready(Ready(address=self._state.address, is_first_start=is_first_start))
+        self._on_ready(Ready(self._state.address, self._first_stream() if is_first_start else None))
         await self._supervisor.start(*others)
+
+    def _first_stream(self) -> str | None:
+        if not self._home.has(FIRST_STREAM):
+            return None
+        return str(json.loads((self._home.path / FIRST_STREAM).read_text())["stream"])
 
     async def _servers(self) -> list[Program]:
         programs = []
@@ -86,7 +98,7 @@ class Instance:
             programs.append(valkey.program())
         if not env.text("DATABASE_URL"):
             postgres = self._postgres()
-            await postgres.prepare(output=self._supervisor.output("postgres").descriptor)
+            await postgres.prepare(output=self._supervisor.output("postgres", loud=False).descriptor)
             self._state = replace(self._state, database_url=postgres.url)
             programs.append(postgres.program())
         return programs

@@ -1,0 +1,26 @@
+"""The commands, by name."""
+
+import typer
+
+from config.cli import tokens, users
+from config.cli.doctor import doctor
+from config.cli.up import up
+from tailsvc.version import __version__
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Send logs with any agent, find any line, on nothing but Postgres.",
+)
+app.command()(up)
+app.add_typer(tokens.app, name="token")
+app.add_typer(users.app, name="user")
+app.command()(doctor)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
