@@ -9,3 +9,10 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 app = Celery("tailsvc")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# A task that waited longer than its period is pointless: the next one does the same.
+app.conf.beat_schedule = {
+    "retention.sweep": {"task": "retention.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "retention.purge": {"task": "retention.purge", "schedule": 600.0, "options": {"expires": 600}},
+    "retention.forget": {"task": "retention.forget", "schedule": 3600.0, "options": {"expires": 3600}},
+    "ingest.store_usage": {"task": "ingest.store_usage", "schedule": 20.0, "options": {"expires": 20}},
+}

@@ -30,6 +30,7 @@ if not DATABASE_URL:
     raise ImproperlyConfigured("DATABASE_URL is not set; `tailsvc up` starts a database of its own, manage.py does not")
 ROLE_URLS = {role: libpq_url(role_url(DATABASE_URL, SECRET_KEY, role)) for role in ROLES}
 _POOL = env.integer("TAILSVC_DATABASE_POOL", 8)
+STORE_POOL = env.integer("TAILSVC_STORE_POOL", 6)  # connections of the log store, per process and log-in
 DATABASES = {
     "default": django_database(ROLE_URLS["reader"], pool_max=_POOL),
     "maintenance": django_database(ROLE_URLS["maintenance"], pool_max=_POOL),
@@ -86,6 +87,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "apps.accounts.middleware.AdminScopeMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "config.urls"
@@ -107,12 +109,12 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "build" / "static"
 WHITENOISE_USE_FINDERS = True  # static files come from the installed packages: no collectstatic on a bare machine
 APPEND_SLASH = False
 
 # Accounts
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["apps.accounts.lookups.LogInBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -162,6 +164,11 @@ CELERY_TASK_DEFAULT_QUEUE = "tailsvc"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
 
+# /metrics is open unless this is set; then it wants it as a bearer token.
+METRICS_TOKEN = env.text("TAILSVC_METRICS_TOKEN")
+
 # Logs of our own
 LOGGING_CONFIG = None
-logging_configuration(json=env.text("TAILSVC_LOG_FORMAT", "json") == "json", level=env.text("TAILSVC_LOG_LEVEL", "INFO"))
+logging_configuration(
+    json=env.text("TAILSVC_LOG_FORMAT", "json") == "json", level=env.text("TAILSVC_LOG_LEVEL", "INFO")
+)

@@ -25,8 +25,9 @@ class Cursor:
     position: Position
     epoch: UUID
     as_of: int
-    start: int | None
-    end: int | None  # the frozen end: "now" of the first page where none was given
+    start_ms: int | None  # the window as sent
+    end_ms: int | None
+    until: int | None  # microseconds; the end that counts: "now" of the first page where none was sent
     filters: str  # the clauses as sent, "" for none
     query: str  # the query text as sent, "" for none
     direction: Direction
@@ -39,8 +40,9 @@ def write(cursor: Cursor, *, team_id: int, stream_id: int, key: bytes) -> str:
             *cursor.position,
             cursor.epoch.hex,
             cursor.as_of,
-            cursor.start,
-            cursor.end,
+            cursor.start_ms,
+            cursor.end_ms,
+            cursor.until,
             cursor.filters,
             cursor.query,
             cursor.direction.value,
@@ -64,9 +66,9 @@ def read(text: str, *, team_id: int, stream_id: int, key: bytes) -> Cursor:
         raise InvalidCursor("The cursor is damaged, or belongs to another stream.")
     if signed[:1] != _VERSION:
         raise InvalidCursor("The cursor is of another version; start again without it.")
-    timestamp, id_, epoch, as_of, start, end, filters, query, direction, total = orjson.loads(signed[1:])
+    timestamp, id_, epoch, as_of, *window, filters, query, direction, total = orjson.loads(signed[1:])
     return Cursor(
-        Position(timestamp, id_), UUID(hex=epoch), as_of, start, end, filters, query, Direction(direction), total
+        Position(timestamp, id_), UUID(hex=epoch), as_of, *window, filters, query, Direction(direction), total
     )
 
 

@@ -1,6 +1,6 @@
 """What one log entry is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 AttributeValue = Any  # what JSON has: str, int, float, bool, None, list, dict
@@ -60,6 +60,7 @@ class Rejection(NamedTuple):
 class ParsedBody(NamedTuple):
     events: list[Event]
     rejections: list[Rejection]
+    lines: Sequence[int]  # of each event, the line (or element) that it was read from, counted from 1
 
 
 def searchable(raw: bytes) -> str:

@@ -22,9 +22,7 @@ FLUSH_SECONDS = Histogram("tailsvc_flush_seconds", "Time of one commit", buckets
 FLUSH_EVENTS = Histogram(
     "tailsvc_flush_events", "Events in one commit", buckets=(1, 2, 5, 10, 50, 100, 500, 1000, 5000, 20000)
 )
-WAITING_BYTES = Gauge(
-    "tailsvc_ingest_waiting_bytes", "Bytes that wait for their commit", multiprocess_mode="livesum"
-)
+WAITING_BYTES = Gauge("tailsvc_ingest_waiting_bytes", "Bytes that wait for their commit", multiprocess_mode="livesum")
 
 QUERY_SECONDS = Histogram("tailsvc_query_seconds", "Time in the store", ["kind"], buckets=_SECONDS)
 COUNTS_COMPUTED = Counter("tailsvc_counts_computed_total", "Totals computed", ["where"])

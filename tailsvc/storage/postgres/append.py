@@ -121,7 +121,12 @@ class _Append:
         if any(event.attributes for event in events):
             for nth, event in enumerate(events, 1):
                 params[f"attributes{nth}"] = None if event.attributes is None else _json(event.attributes)
-        row = self.connection.execute(_small_statement(len(events)), params).fetchone()
+        try:
+            row = self.connection.execute(_small_statement(len(events)), params).fetchone()
+        except psycopg.OperationalError as error:
+            if not self.connection.broken:
+                raise
+            raise OutcomeUnknown("The database went away inside the commit; the event may be stored.") from error
         return self._first(row)
 
     def _insert_in_transaction(self, fresh: Sequence[Batch], events: Sequence[Event]) -> int:

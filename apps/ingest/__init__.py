@@ -1,0 +1,1 @@
+"""Logs in: the raw ASGI endpoint in front of Django, its tokens, its counters."""

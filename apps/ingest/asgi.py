@@ -1,0 +1,155 @@
+"""POST /api/ingest/{stream}: plain ASGI, in front of Django, because this is the path that pays for every log line.
+
+Who (the token), may they (stream, quota), what (the body); then one append, and the answer after its COMMIT.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from apps.http import metrics
+from apps.http.asgi import ClientGone, Receive, Scope, Send, answer, answer_problem, headers_of
+from apps.http.problems import RETRY_AFTER_SECONDS, Problem, problem_of
+from apps.http.request_id import new_request_id
+from apps.ingest import authentication, services
+from apps.ingest.meter import meter
+from apps.streams.lookups import IngestGrant
+from tailsvc import limits
+from tailsvc.bodies import BodyCollector
+from tailsvc.clock import system_clock
+from tailsvc.errors import BodyTooLarge, KeyReused
+from tailsvc.parsing import BodyKind, body_kind
+from tailsvc.storage.base import Replayed
+
+ROUTE = "api/ingest/<stream>"
+PREFIX = "/api/ingest/"
+# Smaller bodies are parsed on the event loop: a thread costs more than they do, and 5 ms is what the loop may be held.
+_INLINE_BYTES = 128 * 1024
+
+log = structlog.get_logger(__name__)
+# Two: parsing holds the interpreter's lock, more threads would only wait for it. Apart from the default executor, so
+# that a slow body keeps nobody's look-up waiting.
+_parsers = ThreadPoolExecutor(2, thread_name_prefix="parse")
+T = TypeVar("T")
+
+
+async def ingest(scope: Scope, receive: Receive, send: Send) -> None:
+    started = time.perf_counter()
+    headers = headers_of(scope)
+    offered = headers.get(b"x-request-id")
+    request_id = new_request_id(offered.decode("latin-1") if offered else None)
+    try:
+        body, extra = await _accept(scope, headers, receive)
+    except ClientGone:
+        return
+    except Exception as error:  # noqa: BLE001 (the last door: nothing may pass it unanswered)
+        problem = _problem(error, request_id)
+        status = problem.status_code
+        await answer_problem(send, problem, request_id=request_id)
+    else:
+        status = 200
+        await answer(send, status, body, request_id=request_id, headers=extra)
+    metrics.REQUESTS.labels(scope["method"], ROUTE, str(status)).inc()
+    metrics.REQUEST_SECONDS.labels("native").observe(time.perf_counter() - started)
+
+
+async def _accept(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> tuple[bytes, dict[str, str] | None]:
+    if scope["method"] != "POST":
+        raise Problem(405, "Use POST.", headers={"Allow": "POST"})
+    grant = await _grant(scope["path"], headers)
+    meter().check(grant)
+    kind = body_kind(_text(headers, b"content-type"))
+    key = services.checked_key(_text(headers, b"idempotency-key"))
+    body = await _read_body(headers, receive)
+    metrics.REQUEST_BYTES.labels("native").observe(len(body))
+    prepared = await _prepare(grant, body, kind, key)
+    if not prepared.usable:
+        await _keep_rejections(grant, prepared)
+        raise _nothing_usable(prepared)
+    outcome = await asyncio.wrap_future(services.append(grant, prepared))
+    if isinstance(outcome, KeyReused):
+        raise outcome
+    if isinstance(outcome, Replayed):
+        metrics.INGEST_REPLAYS.inc()
+        return outcome.answer, {"Idempotency-Replayed": "true"}
+    _count(grant, prepared)
+    return prepared.answer, None
+
+
+async def _grant(path: str, headers: dict[bytes, bytes]) -> IngestGrant:
+    token = authentication.bearer(headers.get(b"authorization"))
+    grant = authentication.known_grant(token)
+    if grant is None:
+        grant = await asyncio.to_thread(authentication.grant, token)
+    if not authentication.belongs(path[len(PREFIX) :], grant):
+        raise Problem(403, "The ingest token is for another stream.")
+    return grant
+
+
+async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+    """The whole body, decompressed. Raises before more is held than a limit allows."""
+    length = headers.get(b"content-length", b"")
+    if length.isdigit() and int(length) > limits.BODY_BYTES:
+        raise BodyTooLarge(f"The body has {int(length)} bytes; at most {limits.BODY_BYTES} are taken.")
+    collector = BodyCollector(_text(headers, b"content-encoding") or "identity")
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk = message.get("body", b"")
+        if len(chunk) > _INLINE_BYTES:
+            await asyncio.get_running_loop().run_in_executor(_parsers, collector.feed, chunk)
+        elif chunk:
+            collector.feed(chunk)
+        if not message.get("more_body"):
+            return collector.finish()
+
+
+async def _prepare(grant: IngestGrant, body: bytes, kind: BodyKind, key: str | None) -> services.Prepared:
+    def work() -> services.Prepared:
+        return services.prepare(grant, body, kind=kind, key=key, received_at=system_clock())
+
+    if len(body) <= _INLINE_BYTES:
+        return work()
+    return await _in_parser(work)
+
+
+async def _in_parser(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_parsers, work)
+
+
+async def _keep_rejections(grant: IngestGrant, prepared: services.Prepared) -> None:
+    await asyncio.wrap_future(services.append(grant, prepared))
+    _count(grant, prepared)
+
+
+def _nothing_usable(prepared: services.Prepared) -> Problem:
+    told = [f"line {one.line}: {one.reason}" for one in prepared.batch.rejections[: limits.REJECTIONS_ANSWERED]]
+    return Problem(400, f"No line of the body is usable; {told[0]}.", field_errors={"body": told})
+
+
+def _count(grant: IngestGrant, prepared: services.Prepared) -> None:
+    events, refused, size = len(prepared.batch.events), prepared.rejected, prepared.batch.size
+    metrics.INGEST_EVENTS.inc(events)
+    metrics.INGEST_BYTES.inc(size)
+    if refused:
+        metrics.INGEST_REJECTIONS.inc(refused)
+    meter().add(grant, events=events, rejected=refused, size=size)
+    metrics.WAITING_BYTES.set(services.intake().waiting_bytes)
+
+
+def _problem(error: Exception, request_id: str) -> Problem:
+    problem = problem_of(error)
+    if problem is not None:
+        return problem
+    log.error("ingest failed", request_id=request_id, exc_info=error)
+    return Problem(503, "The events could not be stored; try again.", headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
+
+
+def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,1 @@
+"""For operators: health, metrics, the database's roles, Django's admin."""

@@ -1,0 +1,39 @@
+"""Health and metrics, for load balancers and Prometheus."""
+
+import hmac
+import os
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from apps.http.problems import Problem, as_http
+from apps.ops import health
+
+# The supervisor recognises its own web server by this: another may have been left on the port.
+_RUN_ID = os.environ.get("TAILSVC_RUN_ID", "")
+
+
+def livez(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 (Django's signature)
+    """The process answers. Says nothing of what it depends on."""
+    return JsonResponse({"status": "ok"}, headers={"X-Tailsvc-Run": _RUN_ID})
+
+
+def readyz(request: HttpRequest) -> HttpResponse:  # noqa: ARG001
+    """503 when events could not be kept safely; `degraded` when something else is away."""
+    found = health.check()
+    body = {"status": found.status, "failures": found.failures, "warnings": found.warnings}
+    return JsonResponse(body, status=503 if found.failures else 200)
+
+
+def metrics(request: HttpRequest) -> HttpResponse:
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not hmac.compare_digest(given.encode(), settings.METRICS_TOKEN.encode()):
+            return as_http(Problem(401, "Send the metrics token.", headers={"WWW-Authenticate": "Bearer"}))
+    registry: CollectorRegistry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,1 @@
+"""Logs out: pages, single events, surroundings, totals."""

@@ -1,0 +1,1 @@
+"""Keeping to the plans: what is old goes, what was deleted is purged, what expired is forgotten."""

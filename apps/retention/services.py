@@ -1,0 +1,73 @@
+"""What Celery does about age. Opens maintenance: it goes across teams. Every step is safe to run twice at once."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import structlog
+from django.db.models import F, Q
+
+from apps.accounts import upkeep as accounts
+from apps.accounts.scope import maintenance
+from apps.engine import store
+from apps.http import metrics
+from apps.streams.models import IngestToken, Stream
+from apps.streams.services import RESTORABLE_FOR
+from tailsvc import limits, retention
+from tailsvc.errors import UnknownStream
+
+REJECTIONS_KEPT = timedelta(days=7)
+DEAD_TOKENS_KEPT = timedelta(days=90)
+_PURGE_ROWS = 5_000
+_log = structlog.get_logger(__name__)
+
+
+def sweep(*, now: datetime) -> int:
+    """Delete events beyond retention; how many."""
+    with metrics.RETENTION_SECONDS.time():
+        gone = retention.sweep(store(), _policies(), now=_micros(now), report=_report)
+    metrics.RETENTION_EVENTS.inc(gone)
+    return gone
+
+
+def purge(*, now: datetime) -> int:
+    """Erase streams that were deleted so long ago that nobody may restore them; how many."""
+    with maintenance():
+        doomed = list(Stream.objects.filter(deleted_at__lte=now - RESTORABLE_FOR))
+        for stream in doomed:
+            while not store().purge(stream.ref, limit=_PURGE_ROWS):
+                pass
+            stream.delete()
+            _log.info("stream purged", stream=stream.pk, team=stream.team_id)
+    return len(doomed)
+
+
+def forget(*, now: datetime) -> int:
+    """Drop what expired: idempotency keys, rejections, tokens, device codes; how many."""
+    keys = _micros(now) - limits.IDEMPOTENCY_KEY_SECONDS * 1_000_000
+    rejections = _micros(now - REJECTIONS_KEPT)
+    gone = 0
+    for policy in _policies():
+        try:
+            gone += store().forget_before(policy.stream, keys=keys, rejections=rejections)
+        except UnknownStream:
+            continue
+    dead = Q(revoked_at__lte=now - DEAD_TOKENS_KEPT) | Q(expires_at__lte=now - DEAD_TOKENS_KEPT)
+    with maintenance():
+        gone += IngestToken.objects.filter(dead).delete()[0]
+    return gone + sum(accounts.clear_expired(now=now).values())
+
+
+def _policies() -> Iterator[retention.Policy]:
+    """Every stream's, deleted ones included: they may come back, but not with events beyond retention."""
+    with maintenance():
+        found = list(Stream.objects.annotate(plan_hours=F("team__plan__retention_hours")))
+    for stream in found:
+        yield retention.Policy(stream.ref, stream.retention(stream.plan_hours))
+
+
+def _report(policy: retention.Policy, gone: int) -> None:
+    _log.info("retention deleted events", stream=policy.stream.stream_id, team=policy.stream.team_id, events=gone)
+
+
+def _micros(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)

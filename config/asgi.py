@@ -1,0 +1,45 @@
+"""One ASGI port: the log paths go to plain callables, everything else to Django."""
+
+import os
+
+from config.runtime.children import die_with_parent
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+from django.core.asgi import get_asgi_application  # noqa: E402 (Django wants its settings named first)
+
+from config.celery import app as celery_app  # noqa: E402
+
+django_application = get_asgi_application()
+
+from apps.http.asgi import Endpoint, Receive, Scope, Send  # noqa: E402 (after Django's set-up)
+from apps.ingest.asgi import PREFIX as INGEST, ingest  # noqa: E402
+
+__all__ = ["RAW_ROUTES", "application", "celery_app"]
+
+# A web worker that outlives its master would go on answering on the shared port.
+die_with_parent()
+
+# (prefix of the path, endpoint): what does not pass through Django. The isolation tests read this table.
+RAW_ROUTES: list[tuple[str, Endpoint]] = [(INGEST, ingest)]
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "http":
+        path: str = scope["path"]
+        for prefix, endpoint in RAW_ROUTES:
+            if path.startswith(prefix):
+                await endpoint(scope, receive, send)
+                return
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+        return
+    await django_application(scope, receive, send)  # type: ignore[arg-type]
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

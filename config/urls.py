@@ -1,0 +1,16 @@
+"""The map of the product: each app's urls, mounted. The log paths in front of Django are in config/asgi.py."""
+
+from django.urls import URLPattern, URLResolver, include, path
+
+handler400 = "apps.http.problems.bad_request"
+handler403 = "apps.http.problems.permission_denied"
+handler404 = "apps.http.problems.page_not_found"
+handler500 = "apps.http.problems.server_error"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", include("apps.accounts.urls")),
+    path("", include("apps.streams.urls")),
+    path("", include("apps.ingest.urls")),
+    path("", include("apps.query.urls")),
+    path("", include("apps.ops.urls")),
+]

@@ -1,0 +1,46 @@
+"""A pytest plugin that gives the suite its surroundings, before Django reads its settings.
+
+Starts Postgres and Valkey of its own (unless DATABASE_URL and REDIS_URL point at others), and puts the addresses into
+the environment, from which subprocesses inherit them. Loaded by `-p tests.environment`, because pytest-django reads
+the settings before any conftest.
+"""
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.servers import start_postgres, start_valkey
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _start() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="tailsvc-tests-"))
+    folder.chmod(0o755)  # as root, Postgres runs as another user and has to get there
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    if "DATABASE_URL" not in os.environ:
+        postgres = start_postgres(folder / "postgres")
+        atexit.register(postgres.stop)
+        os.environ["DATABASE_URL"] = postgres.url
+    if "REDIS_URL" not in os.environ:
+        valkey = start_valkey(folder / "valkey")
+        atexit.register(valkey.stop)
+        os.environ["REDIS_URL"] = valkey.url
+
+
+def prepare_database() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "prepare_database"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"prepare_database failed:\n{done.stdout}{done.stderr}")
+
+
+os.environ.setdefault("TAILSVC_SECRET_KEY", "a secret for tests only")
+os.environ.setdefault("TAILSVC_ALLOW_UNSAFE_DURABILITY", "1")  # our own servers run with fsync off
+os.environ.setdefault("TAILSVC_LOG_LEVEL", "WARNING")
+_start()
