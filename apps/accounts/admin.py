@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -29,8 +30,9 @@ class _Audited(admin.ModelAdmin):  # type: ignore[type-arg]
         super().delete_model(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        for obj in queryset:
-            self.delete_model(request, obj)
+        with transaction.atomic(using="maintenance"):
+            for obj in queryset:
+                self.delete_model(request, obj)
 
     def _note(self, request: HttpRequest, obj: Any, deed: str, **details: Any) -> None:
         after_commit(verdicts.forget_all)
@@ -120,10 +122,15 @@ class PersonalAccessTokenAdmin(_ReadOnly):
 
     @admin.action(description="Revoke the chosen tokens", permissions=["revoke"])
     def revoke(self, _request: HttpRequest, queryset: QuerySet[PersonalAccessToken]) -> None:
-        for token in queryset.filter(revoked_at__isnull=True):
-            services.revoke_token(
-                team_id=token.team_id, token_id=token.pk, user_id=None, actor=audit.OPERATOR, now=timezone.now()
-            )
+        with transaction.atomic(using="maintenance"):
+            for token in queryset.filter(revoked_at__isnull=True):
+                services.revoke_token(
+                    team_id=token.team_id,
+                    token_id=token.pk,
+                    user_id=None,
+                    actor=audit.OPERATOR,
+                    now=timezone.now(),
+                )
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return bool(getattr(request.user, "is_superuser", False))

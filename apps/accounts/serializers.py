@@ -11,6 +11,27 @@ _ABILITIES = [(ability.value, ability.value) for ability in Ability]
 _Plain = serializers.Serializer[Any]
 
 
+class _OnlyText:
+    """DRF takes a number for a text; our schema says that it is none."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str):
+            self.fail("invalid")  # type: ignore[attr-defined]
+        return super().to_internal_value(data)  # type: ignore[misc]
+
+
+class Text(_OnlyText, serializers.CharField):
+    pass
+
+
+class Pattern(_OnlyText, serializers.RegexField):
+    pass
+
+
+class Email(_OnlyText, serializers.EmailField):
+    pass
+
+
 class PlanSerializer(_Plain):
     """Limits; null is "no limit"."""
 
@@ -37,8 +58,8 @@ class TeamsSerializer(_Plain):
 
 
 class NewTeamSerializer(_Plain):
-    name = serializers.CharField(max_length=150)
-    slug = serializers.RegexField(
+    name = Text(max_length=150)
+    slug = Pattern(
         r"^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\Z",
         required=False,
         max_length=63,
@@ -48,7 +69,7 @@ class NewTeamSerializer(_Plain):
 
 
 class RenameTeamSerializer(_Plain):
-    name = serializers.CharField(max_length=150)
+    name = Text(max_length=150)
 
 
 class MemberSerializer(_Plain):
@@ -64,7 +85,7 @@ class MembersSerializer(_Plain):
 
 
 class NewMemberSerializer(_Plain):
-    email = serializers.EmailField(max_length=254, help_text="The address of an existing user.")
+    email = Email(max_length=254, help_text="The address of an existing user.")
     role = serializers.ChoiceField(_ROLES)
 
 
@@ -104,7 +125,7 @@ class TokensQuerySerializer(_Plain):
 
 
 class NewTokenSerializer(_Plain):
-    name = serializers.CharField(max_length=150)
+    name = Text(max_length=150)
     abilities = serializers.ListField(child=serializers.ChoiceField(_ABILITIES), allow_empty=False, max_length=50)
     expires_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
 
