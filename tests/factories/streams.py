@@ -30,6 +30,10 @@ class World:
     def logs(self) -> str:
         return f"/api/streams/{self.stream.uuid}/logs"
 
+    @property
+    def ingest(self) -> str:
+        return f"/api/ingest/{self.stream.uuid}"
+
     def append(self, events: Sequence[Event]) -> None:
         store().append(self.stream.ref, [Batch(events)], now=now_micros())
 
