@@ -1,4 +1,4 @@
-"""The one settings file: what the environment says, grouped by topic. docs/operating/settings.md lists it for operators."""
+"""The one settings file: what the environment says, grouped by topic. For operators: docs/operating/settings.md."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -34,7 +34,7 @@ STORE_POOL = env.integer("TAILSVC_STORE_POOL", 6)  # connections of the log stor
 DATABASES = {
     "default": django_database(ROLE_URLS["reader"], pool_max=_POOL),
     "maintenance": django_database(ROLE_URLS["maintenance"], pool_max=_POOL),
-    "owner": django_database(DATABASE_URL, pool_max=2),
+    "owner": django_database(DATABASE_URL, pool_max=0),
 }
 DATABASE_ROUTERS = ["apps.accounts.routing.RoleRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

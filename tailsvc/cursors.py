@@ -66,9 +66,9 @@ def read(text: str, *, team_id: int, stream_id: int, key: bytes) -> Cursor:
         raise InvalidCursor("The cursor is damaged, or belongs to another stream.")
     if signed[:1] != _VERSION:
         raise InvalidCursor("The cursor is of another version; start again without it.")
-    timestamp, id_, epoch, as_of, *window, filters, query, direction, total = orjson.loads(signed[1:])
+    timestamp, id_, epoch, as_of, start, end, until, filters, query, direction, total = orjson.loads(signed[1:])
     return Cursor(
-        Position(timestamp, id_), UUID(hex=epoch), as_of, *window, filters, query, Direction(direction), total
+        Position(timestamp, id_), UUID(hex=epoch), as_of, start, end, until, filters, query, Direction(direction), total
     )
 
 

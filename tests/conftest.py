@@ -9,7 +9,10 @@ from collections.abc import Iterator
 import pytest
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.asgi import asgi
 from tests.environment import prepare_database
+
+__all__ = ["asgi", "database"]
 
 
 @pytest.fixture(scope="session")

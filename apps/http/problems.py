@@ -149,8 +149,9 @@ def _of_drf(error: exceptions.APIException) -> Problem:
         first = next((told for many in field_errors.values() for told in many), "The request is invalid.")
         return Problem(422, first, field_errors=field_errors)
     headers = {}
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        headers["Retry-After"] = str(max(1, round(error.wait)))
+    wait = getattr(error, "wait", None)  # of Throttled
+    if wait is not None:
+        headers["Retry-After"] = str(max(1, round(wait)))
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         headers["WWW-Authenticate"] = 'Bearer realm="tailsvc"'
     return Problem(error.status_code, str(error.detail), headers=headers)

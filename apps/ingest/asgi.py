@@ -16,7 +16,7 @@ from apps.http.asgi import ClientGone, Receive, Scope, Send, answer, answer_prob
 from apps.http.problems import RETRY_AFTER_SECONDS, Problem, problem_of
 from apps.http.request_id import new_request_id
 from apps.ingest import authentication, services
-from apps.ingest.meter import meter
+from apps.ingest.meter import QuotaSpent, meter
 from apps.streams.lookups import IngestGrant
 from tailsvc import limits
 from tailsvc.bodies import BodyCollector
@@ -143,6 +143,8 @@ def _count(grant: IngestGrant, prepared: services.Prepared) -> None:
 
 
 def _problem(error: Exception, request_id: str) -> Problem:
+    if isinstance(error, QuotaSpent):
+        return Problem(429, str(error), headers={"Retry-After": str(error.retry_after)})
     problem = problem_of(error)
     if problem is not None:
         return problem

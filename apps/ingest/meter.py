@@ -16,13 +16,20 @@ import redis
 import structlog
 from django.conf import settings
 
-from apps.http.problems import Problem
 from apps.streams.lookups import IngestGrant
 
 PUSH_SECONDS = 1.0
 PENDING_USAGE = "tailsvc:usage"  # a hash: "team:stream:jti:day:what" -> count; Celery moves it into the database
 _DAY_SECONDS = 86_400
 _log = structlog.get_logger(__name__)
+
+
+class QuotaSpent(Exception):
+    """The team has used up what its plan allows; `retry_after` in seconds."""
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class Meter:
         self._pusher: threading.Thread | None = None
 
     def check(self, grant: IngestGrant) -> None:
-        """Count a request. Raises Problem 429 when the team's quota or rate is spent."""
+        """Count a request. Raises QuotaSpent."""
         plan, now = grant.plan, time.time()
         if plan.ingest_requests_per_minute is not None:
             window = _window(grant, "requests", 60, now)
@@ -113,9 +120,7 @@ class Meter:
         with self._lock:
             spent = self._known.get(window, 0) + self._unpushed[window]
         if spent >= limit:
-            raise Problem(
-                429, f"The plan's {limit} {unit} are used up.", headers={"Retry-After": str(window.left(now))}
-            )
+            raise QuotaSpent(f"The plan's {limit} {unit} are used up.", window.left(now))
 
     def _count(self, window: Window, count: int) -> None:
         with self._lock:

@@ -20,7 +20,6 @@ from tailsvc.parsing import BodyKind, parse_body
 from tailsvc.storage.base import Batch, Outcome, RetryKey
 from tailsvc.timestamps import iso_text
 
-
 _TIMESTAMP = itemgetter(0)
 
 

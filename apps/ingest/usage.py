@@ -32,7 +32,7 @@ def store_pending() -> int:
                 client.rename(PENDING_USAGE, _MOVING)
             except redis.ResponseError:
                 return 0  # nothing was counted
-        counted = _grouped(client.hgetall(_MOVING))
+        counted = _grouped({str(name): str(count) for name, count in client.hgetall(_MOVING).items()})
         _add(counted)
         client.delete(_MOVING)
         return len(counted)
@@ -59,7 +59,7 @@ def _add(counted: dict[_Key, dict[str, int]]) -> None:
                     cursor.execute(_ADD, [team, stream, jti, day, *values])
 
 
-_table = Usage._meta.db_table  # noqa: SLF001 (Django's public way to a table's name)
+_table = Usage._meta.db_table
 _ADD = (
     f"INSERT INTO {_table} AS kept (team_id, stream_id, jti, day, requests, events, rejected, bytes) "  # noqa: S608
     "VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (team_id, stream_id, jti, day) DO UPDATE SET "

@@ -16,6 +16,8 @@ from apps.engine import log_rights
 _LOCK = 0x7461696C_73766331
 # What even the reader, who acts for web requests, must not see.
 _SECRET_TABLES = {"streams_signingkey", "accounts_user"}
+# What the reader may add to, and never change.
+_APPEND_ONLY_TABLES = {"accounts_auditentry"}
 # The appender copies, which Postgres refuses to roles bound by row-level security; it may not read events.
 _BYPASS = {"appender", "maintenance"}
 
@@ -82,9 +84,9 @@ def _grant(cursor: CursorWrapper) -> None:
         for table in tables:
             if role == "reader" and table in _SECRET_TABLES:
                 continue
-            cursor.execute(
-                sql.SQL("GRANT SELECT, INSERT, UPDATE, DELETE ON {} TO {}").format(sql.Identifier(table), grantee)
-            )
+            append_only = role == "reader" and table in _APPEND_ONLY_TABLES
+            rights = sql.SQL("SELECT, INSERT" if append_only else "SELECT, INSERT, UPDATE, DELETE")
+            cursor.execute(sql.SQL("GRANT {} ON {} TO {}").format(rights, sql.Identifier(table), grantee))
         cursor.execute(sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(grantee))
     cursor.execute(
         sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(sql.Identifier(names["appender"]))

@@ -7,8 +7,8 @@ from functools import cache
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connections
-from django.db.migrations.recorder import MigrationRecorder
 from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 # Without these, what was acknowledged may be gone after a power cut.
 _DURABILITY = ("fsync", "full_page_writes", "synchronous_commit")

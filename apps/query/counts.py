@@ -95,7 +95,7 @@ class Totals:
         text = self._redis.get(counted.key)
         if text is None:
             return None
-        total, at = orjson.loads(text)  # type: ignore[arg-type]
+        total, at = orjson.loads(text)
         return None if self._clock() - at >= FRESH_SECONDS else (total, at)
 
     def _keep(self, counted: Counted, total: int, at: float) -> None:

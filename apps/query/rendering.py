@@ -18,7 +18,9 @@ def render_event(stored: StoredEvent) -> dict[str, Any]:
     except UnicodeDecodeError:
         shown["raw_message"] = event.raw.decode("utf-8", "replace")
         shown["raw_base64"] = base64.b64encode(event.raw).decode()
-    fields = {name: value for name, value in zip(_FIELDS, event[2:-1], strict=True) if value is not None}
+    fields: dict[str, Any] = {
+        name: value for name, value in zip(_FIELDS, event[2:-1], strict=True) if value is not None
+    }
     if event.user_agent is None:
         del fields["is_bot"]
     if event.status is not None:

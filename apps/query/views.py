@@ -1,5 +1,6 @@
 """Reading a stream's logs over HTTP."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -31,7 +32,7 @@ class QueryView(TeamView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.rate_headers = count_request(request._request, self.caller)  # noqa: SLF001 (DRF's way to Django's)
+        self.rate_headers = count_request(request._request, self.caller)
 
     def asked(self, address: str) -> services.Asked:
         stream = find_stream(address)
@@ -68,7 +69,7 @@ class LogList(QueryView):
             "total": found.total,
         }
         if found.ignored:
-            meta["ignored"] = [ignored._asdict() for ignored in found.ignored]
+            meta["ignored"] = [asdict(ignored) for ignored in found.ignored]
         data = {"data": [render_event(one) for one in found.events], "meta": meta, "links": {"next": link}}
         return self.reply(data, **({"Link": f'<{link}>; rel="next"'} if link else {}))
 

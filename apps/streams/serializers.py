@@ -81,7 +81,7 @@ class StreamOutput(StreamSummary):
 
 
 class StreamPage(serializers.Serializer[Any]):
-    data = StreamSummary(many=True)
+    data = StreamSummary(many=True)  # type: ignore[assignment]
     meta = serializers.DictField()
     links = serializers.DictField()
 

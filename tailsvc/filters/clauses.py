@@ -6,7 +6,8 @@ becomes `=`; both are told. A value that cannot be used is an error always.
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
@@ -62,7 +63,8 @@ _TRUE = {"true", "1", "yes", "on"}
 _FALSE = {"false", "0", "no", "off"}
 
 
-class Ignored(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Ignored:
     """Something of a clause that was not followed; `index` counts clauses from 0."""
 
     index: int
@@ -121,7 +123,7 @@ def _allowed_operators(field: str) -> set[str] | None:
     return set() if field == "q" else OPERATORS.get(field)
 
 
-def _condition(field: str, operator: str, value: Any) -> Filter:
+def _condition(field: str, operator: str, value: Any) -> Filter:  # noqa: PLR0911 (one way out an operator)
     if field == "q":
         text = _text(value)
         return Contains(text) if text else EVERYTHING

@@ -21,7 +21,7 @@ from tailsvc.filters.patterns import like
 from tailsvc.folding import upper
 
 
-def matches(condition: Filter, event: Event) -> bool:  # noqa: C901, PLR0911, PLR0912 (one arm a node)
+def matches(condition: Filter, event: Event) -> bool:  # noqa: PLR0911 (one arm a node)
     match condition:
         case Everything():
             return True

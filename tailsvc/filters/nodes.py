@@ -9,7 +9,10 @@ from dataclasses import dataclass
 ATTRIBUTE_PREFIX = "attributes."
 
 TEXT_FIELDS = frozenset(
-    "level method path host ip user_agent referrer service src message filename replica container stdio trace_id span_id".split()
+    {
+        *("level", "method", "path", "host", "ip", "user_agent", "referrer", "service", "src", "message"),
+        *("filename", "replica", "container", "stdio", "trace_id", "span_id"),
+    }
 )
 NUMBER_FIELDS = frozenset({"status", "response_time_ms"})
 # What a search for a piece of text looks into, besides the raw line.

@@ -121,7 +121,7 @@ class Intake:
             self._flush(stream, [waiting])
 
     def _append(self, stream: StreamRef, taken: Sequence[_Waiting]) -> list[Outcome]:
-        """Try until it works or the oldest has waited long enough; agents drop what is refused, so waiting is worth it."""
+        """Try until it works or the oldest has waited long enough: agents drop what is refused."""
         batches = [waiting.batch for waiting in taken]
         give_up = taken[0].since + limits.WAITING_SECONDS
         while True:

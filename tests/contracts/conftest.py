@@ -1,6 +1,6 @@
 """Every implementation of the store, for the one suite that all of them must pass."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import count
 
 import pytest
@@ -20,8 +20,8 @@ def postgres_store(database: None) -> EventStore:
 
 
 @pytest.fixture(params=["memory", "postgres"])
-def store(request: pytest.FixtureRequest) -> Iterator[EventStore]:
-    yield MemoryEventStore() if request.param == "memory" else request.getfixturevalue("postgres_store")
+def store(request: pytest.FixtureRequest) -> EventStore:
+    return MemoryEventStore() if request.param == "memory" else request.getfixturevalue("postgres_store")
 
 
 @pytest.fixture

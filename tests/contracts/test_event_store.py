@@ -106,9 +106,7 @@ def test_a_key_repeated_within_one_flush_appends_once(store: EventStore, stream:
 
 def test_a_key_with_another_body_is_refused_and_its_neighbours_are_not(store: EventStore, stream: StreamRef) -> None:
     store.append(stream, [Batch([line("a")], key=key("k"))], now=NOW)
-    outcomes = store.append(
-        stream, [Batch([line("x")], key=key("k", body=b"another")), Batch([line("b")])], now=NOW
-    )
+    outcomes = store.append(stream, [Batch([line("x")], key=key("k", body=b"another")), Batch([line("b")])], now=NOW)
     assert isinstance(outcomes[0], KeyReused)
     assert outcomes[1] == Appended(2)
     assert everything(store, stream) == [(1, b"a"), (2, b"b")]
@@ -227,7 +225,10 @@ def test_retention_takes_the_oldest_up_to_the_edge_and_no_further(store: EventSt
 def test_retention_may_run_twice_at_once(store: EventStore, stream: StreamRef) -> None:
     append(store, stream, *[line("x", NOW + at) for at in range(400)])
     with ThreadPoolExecutor(4) as pool:
-        gone = [future.result() for future in [pool.submit(store.drop_before, stream, NOW + 300, limit=50) for _ in range(40)]]
+        gone = [
+            future.result()
+            for future in [pool.submit(store.drop_before, stream, NOW + 300, limit=50) for _ in range(40)]
+        ]
     while last := store.drop_before(stream, NOW + 300, limit=50):
         gone.append(last)
     assert sum(gone) == 300

@@ -1,6 +1,6 @@
 """The EventStore in Postgres 15 and newer, without extensions.
 
-`migrations/` is what the tables are, `statements.sql` every statement but the WHERE of a filter, which `where` composes.
+`migrations/` makes the tables; `statements.sql` has every statement but the WHERE of a filter, which `where` composes.
 Three log-ins: the reader is bound by row-level security, the appender may not read events, maintenance sees all.
 """
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, LiteralString, cast
+from typing import Any, cast
 
 import psycopg
 from psycopg import sql
@@ -228,7 +228,7 @@ def _small_statement(events: int) -> sql.Composed:
 
 
 def _typed(column: str, nth: int) -> sql.Composed:
-    type_ = sql.SQL(cast("LiteralString", COLUMN_TYPES[column]))
+    type_ = sql.SQL(COLUMN_TYPES[column])
     return sql.SQL("{}::{}").format(sql.Placeholder(f"{column}{nth}"), type_)
 
 

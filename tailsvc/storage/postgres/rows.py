@@ -1,21 +1,21 @@
 """Events as rows and back."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, LiteralString
 
 from tailsvc.events import Event, StoredEvent, searchable
 
 # The columns of an event behind (stream_id, team_id, id), with their types; `raw` takes two.
-COLUMN_TYPES = {
+COLUMN_TYPES: dict[str, LiteralString] = {
     "timestamp": "int8",
     "raw": "text",
     "raw_bytes": "bytea",
-    **{name: "text" for name in ("level", "method", "path", "host")},
+    **dict.fromkeys(("level", "method", "path", "host"), "text"),
     "status": "int4",
     "response_time_ms": "float8",
-    **{name: "text" for name in ("ip", "user_agent", "referrer", "service", "src", "message", "filename")},
+    **dict.fromkeys(("ip", "user_agent", "referrer", "service", "src", "message", "filename"), "text"),
     "is_bot": "bool",
-    **{name: "text" for name in ("replica", "container", "stdio", "trace_id", "span_id")},
+    **dict.fromkeys(("replica", "container", "stdio", "trace_id", "span_id"), "text"),
     "attributes": "jsonb",
 }
 COLUMNS = tuple(COLUMN_TYPES)

@@ -30,7 +30,7 @@ def migration(name: str) -> str:
 
 def rights(*, reader: str, appender: str, maintenance: str) -> list[sql.Composed]:
     """The statements that say what each role may do with the log tables."""
-    text = cast("LiteralString", _HERE.joinpath("rights.sql").read_text(encoding="utf-8"))
+    text = _HERE.joinpath("rights.sql").read_text(encoding="utf-8")
     roles = {
         "reader": sql.Identifier(reader),
         "appender": sql.Identifier(appender),

@@ -1,4 +1,4 @@
-"""Deleting: retention, purging, expiry. Each step is one short transaction that may be repeated or run twice at once."""
+"""Deleting: retention, purging, expiry. Each step is a short transaction that may be repeated, or run twice at once."""
 
 from tailsvc.storage.base import StreamRef
 from tailsvc.storage.postgres.pools import Connection

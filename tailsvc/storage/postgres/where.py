@@ -1,6 +1,6 @@
 """A selection as the condition of a SELECT: the only composed SQL. Values are parameters, always."""
 
-from typing import Any, assert_never
+from typing import Any, LiteralString, assert_never
 
 from psycopg import sql
 from psycopg.sql import SQL, Composable, Identifier
@@ -25,6 +25,7 @@ from tailsvc.queries import Direction, Position, Selection
 from tailsvc.storage.base import StreamRef
 
 _TRUE, _FALSE = SQL("true"), SQL("false")
+_ARRAY_TYPES: dict[str, LiteralString] = {"is_bot": "bool[]", **dict.fromkeys(NUMBER_FIELDS, "float8[]")}
 
 
 class Where:
@@ -33,11 +34,11 @@ class Where:
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
 
-    def value(self, value: Any, type_: str) -> Composable:
+    def value(self, value: Any, type_: LiteralString) -> Composable:
         name = f"p{len(self.params)}"
         self.params[name] = value
         # The type is stated, so that the server never guesses one from the first value that it sees.
-        return SQL("{}::{}").format(sql.Placeholder(name), SQL(type_))  # type: ignore[arg-type]
+        return SQL("{}::{}").format(sql.Placeholder(name), SQL(type_))
 
     def selection(self, stream: StreamRef, selection: Selection) -> Composable:
         parts = [SQL("event.stream_id = {}").format(self.value(stream.stream_id, "int8"))]
@@ -78,7 +79,7 @@ class Where:
     def _join(self, word: str, parts: tuple[Filter, ...], *, empty: Composable) -> Composable:
         if not parts:
             return empty
-        return SQL("({})").format(SQL(word).join(self.condition(part) for part in parts))  # type: ignore[arg-type]
+        return SQL("({})").format(SQL(word).join(self.condition(part) for part in parts))
 
     def _on_field(self, node: OneOf | Between | Like) -> Composable:
         if node.field.startswith(ATTRIBUTE_PREFIX):
@@ -86,7 +87,7 @@ class Where:
         column = Identifier("event", node.field)
         match node:
             case OneOf(field, values):
-                type_ = "bool[]" if field == "is_bot" else "float8[]" if field in NUMBER_FIELDS else "text[]"
+                type_ = _ARRAY_TYPES.get(field, "text[]")
                 return SQL("({} = ANY({}))").format(column, self.value(list(values), type_))
             case Between():
                 return self._between(column, node)
@@ -107,8 +108,8 @@ class Where:
                     " WHEN 'number' THEN {text}::float8 = ANY({numbers}) END)"
                 ).format(is_a=is_a, text=text, texts=texts, numbers=self.value(numbers, "float8[]"))
             case Between():
-                number = SQL("{}::float8").format(text)
-                return SQL("(CASE {} WHEN 'number' THEN {} END)").format(is_a, self._between(number, node))
+                as_float = SQL("{}::float8").format(text)
+                return SQL("(CASE {} WHEN 'number' THEN {} END)").format(is_a, self._between(as_float, node))
             case Like(_, pattern):
                 return SQL("(CASE {} WHEN 'string' THEN {} LIKE {} END)").format(
                     is_a, text, self.value(pattern, "text")

@@ -176,7 +176,9 @@ def test_what_cannot_be_meant_is_refused_by_name(api: Api, world: World, params:
 
 FILTERED = [
     Event(0, b"a", "ERROR", "GET", "/api/a", "h1", 500, 1200.0, "10.0.0.1", src="web", filename="/var/a.log"),
-    Event(0, b"b", "WARN", "POST", "/api/b", "h2", 404, 10.0, "10.0.0.2", "Mozilla/5.0", src="web", filename="/var/b.log"),
+    Event(
+        0, b"b", "WARN", "POST", "/api/b", "h2", 404, 10.0, "10.0.0.2", "Mozilla/5.0", src="web", filename="/var/b.log"
+    ),
     Event(0, b"c Timeout", "INFO", "GET", "/shop", "h1", 200, 99.5, "::1", "Googlebot/2.1", is_bot=True, src="app"),
     Event(0, b"d", attributes={"user": 7, "name": "Eve", "ok": True}),
 ]

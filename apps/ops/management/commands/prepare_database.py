@@ -1,4 +1,4 @@
-"""`manage.py prepare_database`: roles, migrations, rights. Safe to run at every start, and from several hosts at once."""
+"""`manage.py prepare_database`: roles, migrations, rights. Safe at every start, and from several hosts at once."""
 
 from typing import Any
 
