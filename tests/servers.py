@@ -63,7 +63,7 @@ def start_postgres(folder: Path, *, fsync: bool = False, port: int | None = None
     postgres = Postgres(
         folder=home.path,
         run=home.run,
-        binaries=find_postgres(account=account, copies=_shared_copies(home)),
+        binaries=find_postgres(account=account, copies=shared_copies(home)),
         account=account,
         password=home.secret("database-password"),
         port=port or free_port(),
@@ -117,7 +117,7 @@ def _in_background(program: Program, url: str, home: Home, start) -> RunningServ
     return RunningServer(url, program, process)
 
 
-def _shared_copies(home: Home) -> Path:
+def shared_copies(home: Home) -> Path:
     """One copy of the wheel for all tests of a run: 40 MB each would add up."""
     copies = Path(tempfile.gettempdir()) / f"tailsvc-test-binaries-{os.getuid()}"
     if os.getuid() != 0:

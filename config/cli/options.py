@@ -23,7 +23,7 @@ HomeOption = Annotated[
 ]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_LIFE = re.compile(r"(\d{1,9})\s*([smhdw])")
+_LIFE = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 
 
 def duration(text: str) -> timedelta:

@@ -8,7 +8,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 # A log is cut when it is longer than this; one older part is kept.
@@ -16,7 +17,8 @@ MAX_LOG_BYTES = 16 * 1024 * 1024
 _LAST_LINES = 12
 _SHOWN_LENGTH = 400
 _FOLLOW_SECONDS = 0.5
-_SEVERE = re.compile(r"\b(ERROR|CRITICAL|FATAL|PANIC)\b|^Traceback ")
+_REPEATED_SECONDS = 60.0
+_SEVERE = re.compile(r"\b(ERROR|CRITICAL|FATAL|PANIC)\b")
 
 Tell = Callable[[str], None]
 
@@ -66,19 +68,53 @@ class Output:
             return file.read(1024 * 1024)
 
 
-async def follow(outputs: dict[str, Output], tell: Tell, *, everything: bool) -> None:
-    """Show what is severe, or everything, until cancelled."""
-    while True:
-        for name, output in list(outputs.items()):
-            show_new(name, output, tell, everything=everything)
-            output.cut()
-        await asyncio.sleep(_FOLLOW_SECONDS)
+class Follower:
+    """Shows on the terminal what is severe in the logs, or everything."""
+
+    def __init__(self, outputs: dict[str, Output], tell: Tell, *, everything: bool) -> None:
+        self._outputs = outputs
+        self._tell = tell
+        self._everything = everything
+        self._told: dict[tuple[str, str], float] = {}
+
+    async def follow(self) -> None:
+        """Until cancelled."""
+        while True:
+            self.show_new()
+            for output in self._outputs.values():
+                output.cut()
+            await asyncio.sleep(_FOLLOW_SECONDS)
+
+    def show_new(self) -> None:
+        for name, output in self._outputs.items():
+            lines = output.new_lines()
+            if self._everything:
+                shown: Iterable[str] = lines
+            else:
+                shown = (line for line in severe_lines(lines) if output.loud and self._is_news(name, line))
+            for line in shown:
+                self._tell(f"{name} | {readable(line)}")
+
+    def _is_news(self, name: str, line: str) -> bool:
+        """A process in trouble repeats itself."""
+        now = time.monotonic()
+        self._told = {key: when for key, when in self._told.items() if now - when < _REPEATED_SECONDS}
+        is_news = (name, readable(line)) not in self._told
+        self._told.setdefault((name, readable(line)), now)
+        return is_news
 
 
-def show_new(name: str, output: Output, tell: Tell, *, everything: bool) -> None:
-    for line in output.new_lines():
-        if everything or (output.loud and is_severe(line)):
-            tell(f"{name} | {readable(line)}")
+def severe_lines(lines: Iterable[str]) -> Iterator[str]:
+    """What a person should see; of a traceback only its end, which says what happened."""
+    in_traceback = False
+    for line in lines:
+        if line.startswith("Traceback "):
+            in_traceback = True
+        elif in_traceback and line and not line[0].isspace():
+            in_traceback = False
+            yield line
+        elif not in_traceback and is_severe(line):
+            yield line
 
 
 def is_severe(line: str) -> bool:

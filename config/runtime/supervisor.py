@@ -15,7 +15,7 @@ from typing import Any
 
 from config.runtime.children import Program, exited, kill_group, kill_holders, run_to_end, spawn, stop
 from config.runtime.faults import CannotStart, GaveUp
-from config.runtime.output import Output, Tell, follow, show_new
+from config.runtime.output import Follower, Output, Tell
 
 # A death within this time of the start is a quick one; so many in a row are too many.
 QUICK_SECONDS = 10.0
@@ -35,14 +35,17 @@ class Service:
         self._output = output
         self._tell = tell
         self._on_start = on_start
+        self._is_ready = False
 
     async def keep(self) -> None:
         """Run it again and again. Raises GaveUp; cancelled, it leaves the process to `stop`."""
         quick_deaths = 0
         while True:
             started = time.monotonic()
+            self._is_ready = False
             reason = await self._run_once()
-            quick_deaths = quick_deaths + 1 if time.monotonic() - started < QUICK_SECONDS else 0
+            was_quick = not self._is_ready or time.monotonic() - started < QUICK_SECONDS
+            quick_deaths = quick_deaths + 1 if was_quick else 0
             if quick_deaths >= QUICK_DEATHS:
                 raise GaveUp(self.program.name, f"died {quick_deaths} times in a row", self._output.last_lines())
             self._tell(f"{self.program.name} {reason}; starting it again")
@@ -71,11 +74,18 @@ class Service:
             if time.monotonic() > deadline:
                 kill_group(process)
                 await end
-                return f"was not ready within {self.program.ready_within_seconds:.0f} s"
+                return self._not_ready()
             await asyncio.wait({end}, timeout=_PROBE_SECONDS)
         if not end.done():
+            self._is_ready = True
             self.ready.set()
         return None
+
+    def _not_ready(self) -> str:
+        reason = f"was not ready within {self.program.ready_within_seconds:.0f} s"
+        if not self.ready.is_set():  # it never was: trying again would only hide why
+            raise GaveUp(self.program.name, reason, self._output.last_lines())
+        return reason
 
 
 def _how_it_ended(code: int) -> str:
@@ -92,11 +102,11 @@ class Supervisor:
     def __init__(self, *, logs: Path, tell: Tell, verbose: bool = False) -> None:
         self._logs = logs
         self._tell = tell
-        self._verbose = verbose
         self.on_change: Callable[[Mapping[str, int]], None] = lambda _: None
         self._services: list[Service] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._outputs: dict[str, Output] = {}
+        self._follower = Follower(self._outputs, tell, everything=verbose)
         self._stopping = asyncio.Event()
 
     def output(self, name: str, *, loud: bool = True) -> Output:
@@ -144,7 +154,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.request_stop)
-        follower = asyncio.create_task(follow(self._outputs, self._tell, everything=self._verbose))
+        follower = asyncio.create_task(self._follower.follow())
         try:
             await self._until_stopped(bring_up)
         finally:
@@ -184,8 +194,8 @@ class Supervisor:
         for tier in sorted({service.program.tier for service in self._services}, reverse=True):
             running = [one for one in self._services if one.program.tier == tier]
             await asyncio.gather(*(_stop_service(one) for one in running))
-        for name, output in self._outputs.items():
-            show_new(name, output, self._tell, everything=self._verbose)
+        self._follower.show_new()
+        for output in self._outputs.values():
             output.close()
 
     def _show_output(self, text: str) -> None:

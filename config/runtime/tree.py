@@ -38,6 +38,8 @@ def steps(home: Home, state: State) -> list[Program]:
 
 def prepare_database(home: Home, state: State) -> Program:
     """Roles, migrations, grants. A child, so that it can be stopped, and so that the supervisor stays small."""
+    if state.database_url:
+        return _python(home, state, "prepare", "config.runtime.prepare")
     return _python(home, state, "prepare", "django", "prepare_database")
 
 
@@ -65,7 +67,7 @@ def web(home: Home, state: State, shape: Shape) -> Program:
         "--log-level": "warning",
     }
     # Without a respawn, nobody takes the place of a worker that died.
-    arguments = [*_flat(options), "--no-ws", "--respawn-failed-workers", "config.asgi:application"]
+    arguments = [*_flat(options), "--no-ws", "--respawn-failed-workers", "config.runtime.site:application"]
     program = _python(home, state, "web", "granian", *arguments)
     return replace(program, ready=partial(web_is_ready, local_address(shape.host), shape.port, state.run_id))
 

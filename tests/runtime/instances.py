@@ -45,7 +45,7 @@ class Instance:
         self.process = subprocess.Popen(
             command,
             cwd=CODE,
-            env=_environment(env),
+            env=environment(env),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -175,7 +175,7 @@ def _runs_as_nobody(python: str) -> bool:
             group=nobody.pw_gid,
             extra_groups=[],
             cwd=CODE,
-            env=_environment({}),
+            env=environment({}),
             check=False,
             capture_output=True,
         )
@@ -184,7 +184,7 @@ def _runs_as_nobody(python: str) -> bool:
     return attempt.returncode == 0
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+def environment(extra: Mapping[str, str]) -> dict[str, str]:
     """What a person's shell has, and none of the suite's own settings."""
     packages = [path for path in sys.path if path.endswith("site-packages")]
     return {

@@ -1,0 +1,118 @@
+"""What can be said about commands without a running service."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from config.cli import app
+from config.cli.options import duration, one_of
+from config.cli.up import welcome_text
+from config.runtime.home import Home
+from tailsvc.version import __version__
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
+    monkeypatch.setenv("TAILSVC_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    return CliRunner()
+
+
+def test_version_prints_it_and_nothing_else(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["version"])
+    assert (result.exit_code, result.stdout) == (0, __version__ + "\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["tokn"], "token"),
+        (["up", "--prot", "1"], "--port"),
+        (["token", "creat"], "create"),
+        (["doctr"], "doctor"),
+    ],
+)
+def test_a_typo_exits_with_2_and_names_what_was_meant(runner: CliRunner, typed: list[str], meant: str) -> None:
+    result = runner.invoke(app, typed)
+    assert result.exit_code == 2
+    assert meant in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [["up", "--port", "70000"], ["up", "--workers", "0"], ["up", "--port", "x"]])
+def test_impossible_numbers_exit_with_2(runner: CliRunner, arguments: list[str]) -> None:
+    assert runner.invoke(app, arguments).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["token", "create", "--team", "a", "--ability", "streams:read"],
+        ["user", "create", "--email", "a@b.c", "--password-stdin"],
+    ],
+)
+def test_commands_without_a_running_service_say_how_to_start_one(
+    runner: CliRunner, arguments: list[str], tmp_path: Path
+) -> None:
+    result = runner.invoke(app, arguments, input="a long enough password\n")
+    assert result.exit_code == 1
+    assert "tailsvc up" in result.stderr
+    assert str(tmp_path / "home") in result.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_doctor_exits_with_1_where_nothing_runs(runner: CliRunner, tmp_path: Path) -> None:
+    result = runner.invoke(app, ["doctor", "--home", str(tmp_path / "other")])
+    assert result.exit_code == 1
+    assert "FAULT" in result.stdout
+    assert str(tmp_path / "other") in result.stdout
+    assert not (tmp_path / "other").exists()
+
+
+def test_an_empty_password_is_refused(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["user", "create", "--email", "a@b.c", "--password-stdin"], input="")
+    assert result.exit_code == 2
+
+
+def test_no_colour_is_no_colour(runner: CliRunner) -> None:
+    assert "\x1b" not in runner.invoke(app, ["--help"], color=True).stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("30d", timedelta(days=30)),
+        ("12h", timedelta(hours=12)),
+        ("2W", timedelta(weeks=2)),
+        (" 90m ", timedelta(minutes=90)),
+        ("5 s", timedelta(seconds=5)),
+    ],
+)
+def test_durations_are_read(text: str, expected: timedelta) -> None:
+    assert duration(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "30", "d", "-1d", "0d", "1.5d", "30days", "999999999w", "٣d"])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match=r"\w"):
+        duration(text)
+
+
+def test_an_unknown_choice_lists_the_valid_ones_and_guesses() -> None:
+    with pytest.raises(typer.BadParameter, match=r"no ability 'stream:read'.*mean streams:read\?.*logs:delete"):
+        one_of("stream:read", ["streams:read", "logs:delete"], kind="ability")
+    assert one_of("logs:delete", ["streams:read", "logs:delete"], kind="ability") == "logs:delete"
+
+
+def test_lines_to_paste_survive_a_folder_with_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = welcome_text(Home(tmp_path / "my logs"), "http://127.0.0.1:8000", "first-abc")
+    assert "$(cat 'my logs/ingest-token')" in text
+    assert "$(cat 'my logs/token')" in text
+    assert "my logs/admin-password" in text

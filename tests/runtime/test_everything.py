@@ -1,0 +1,135 @@
+"""The real thing, once: `tailsvc up` with our own applications, and the commands beside it."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.runtime.instances import Instance, environment, until
+from tests.servers import reachable_folder
+
+COMMAND = [sys.executable, "-c", "from config.cli import app; app()"]
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with reachable_folder() as path:
+        yield path
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path) -> Iterator[Instance]:
+    instance = Instance([*COMMAND, "up", "--home", str(folder / "home"), "--port", "0"], folder / "home")
+    try:
+        instance.wait_until_ready()
+        yield instance
+    finally:
+        instance.close()
+
+
+def tailsvc(home: Path, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *arguments, "--home", str(home)],
+        env=environment({"NO_COLOR": "1"}),
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_first_start_prints_two_lines_that_work_when_pasted(first: Instance) -> None:
+    first.line_with("Find it")
+    find = first.line_with("curl")
+    ship = next(line for line in first.output if line.startswith("curl") and line != find)
+    assert "admin@localhost" in first.text
+
+    def paste(line: str) -> str:
+        return subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, check=True, timeout=30).stdout
+
+    assert '"accepted":1' in paste(ship).replace(" ", "")
+    assert "hello from curl" in paste(find)
+
+
+def test_its_secrets_are_for_us_alone_and_in_no_log(first: Instance) -> None:
+    for name in ("token", "ingest-token", "admin-password"):
+        path = first.home.path / name
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert path.read_text().strip() not in first.text
+        assert not any(path.read_bytes().strip() in log.read_bytes() for log in first.home.log.iterdir())
+
+
+def test_a_token_is_all_that_is_printed(first: Instance) -> None:
+    made = tailsvc(
+        first.home.path, "token", "create", "--team", "shop", "--ability", "streams:read", "--expires", "30d"
+    )
+    assert (made.returncode, made.stderr) == (0, "")
+    assert re.fullmatch(r"tsp_\w+\n", made.stdout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--team", "a", "--ability", "streams:reed"], "Did you mean streams:read?"),
+        (["--team", "a", "--ability", "streams:read", "--plan", "fre"], "Valid: business, free, team, unlimited"),
+        (["--team", "default", "--ability", "streams:read", "--plan", "free"], "is on plan unlimited"),
+        (["--team", "No Slug", "--ability", "streams:read"], "slug"),
+        (["--team", "a", "--ability", "streams:read", "--expires", "soon"], "30d"),
+    ],
+)
+def test_a_token_that_cannot_be_made_exits_with_2_and_says_why(
+    first: Instance, arguments: list[str], said: str
+) -> None:
+    refused = tailsvc(first.home.path, "token", "create", *arguments)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert said in re.sub(r"[\s│]+", " ", refused.stderr)
+
+
+def test_a_user_is_made_once(first: Instance) -> None:
+    arguments = ("user", "create", "--email", "ops@example.org", "--password-stdin", "--superuser")
+    assert tailsvc(first.home.path, *arguments, stdin="correct horse battery\n").returncode == 0
+    again = tailsvc(first.home.path, *arguments, stdin="correct horse battery\n")
+    assert again.returncode == 2
+    assert "exists" in again.stderr
+
+
+def test_the_doctor_finds_everything_well(first: Instance) -> None:
+    until(lambda: set(first.state.children) >= {"worker", "beat"}, "the worker")
+    until(lambda: tailsvc(first.home.path, "doctor").returncode == 0, "a clean bill of health", seconds=60)
+    report = tailsvc(first.home.path, "doctor").stdout
+    for subject in ("disk", "instance", "version", "durability", "roles", "migrations", "redis", "worker"):
+        assert re.search(rf"^ok +{subject}", report, re.MULTILINE), report
+    assert first.home.secret("database-password") not in report
+
+
+def test_a_killed_worker_and_a_killed_clockwork_come_back(first: Instance) -> None:
+    for name in ("worker", "beat"):
+        until(lambda name=name: name in first.state.children, name)
+        killed = first.state.children[name]
+        os.kill(killed, 9)
+        until(lambda name=name, killed=killed: first.state.children[name] != killed, f"a new {name}", seconds=15)
+
+
+def test_it_stops_in_seconds_and_starts_again_in_about_two(first: Instance, capsys: pytest.CaptureFixture) -> None:
+    """The last test of the file, since it ends the instance."""
+    home = first.home.path
+    stopped = first.stop()
+    assert (first.code(), first.processes()) == (0, set())
+    assert tailsvc(home, "doctor").returncode == 1
+    later = Instance([*COMMAND, "up", "--home", str(home), "--port", "0"], home)
+    try:
+        started = until(lambda: "ready" in later.text, "ready", seconds=60)
+        assert "curl" not in later.text
+        later.stop()
+        assert later.code() == 0
+    finally:
+        later.close()
+    with capsys.disabled():
+        print(f"\n  later start: {started:.2f} s; clean stop: {stopped:.2f} s")
+    assert stopped < 5
+    assert started < 20  # about 2 on a quiet machine
