@@ -9,6 +9,10 @@ LINE_BYTES = 16 * MIB
 # Real logs compress 5 to 60 times, monotonous ones 200. Beyond this a body is a bomb; small ones are let be.
 DECOMPRESSION_RATIO = 1000
 DECOMPRESSION_RATIO_FROM = 1 * MIB
+# Items of one body: each costs up to a kilobyte of memory until it is stored.
+BODY_LINES = 1_000_000
+# Members of a gzip body or frames of a zstd one: programs that flush often write thousands, a bomb millions.
+BODY_MEMBERS = 20_000
 # What a decoder may keep as its window: zstd --ultra needs more, log shippers do not use it.
 ZSTD_WINDOW_BYTES = 8 * MIB
 # Objects nested deeper are refused; the parser's own limit lies at 1,024.

@@ -1,0 +1,124 @@
+"""Lines of text to tables: the formats we recognise, in order; what is none of them has no columns.
+
+Formats that name their fields come in any number and are read by the column; the others are read one by one.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tailsvc.parsing import columns
+from tailsvc.parsing.access_log import Match, match_access_log, read_access_logs
+from tailsvc.parsing.application_log import (
+    match_laravel,
+    read_laravels,
+    read_leading_level,
+    read_stamped,
+)
+from tailsvc.parsing.columns import Reading
+from tailsvc.parsing.json_values import TooDeep, load
+from tailsvc.parsing.logfmt import read_logfmt
+from tailsvc.parsing.object_tables import Plans, read_objects
+from tailsvc.parsing.objects import read_object
+from tailsvc.parsing.readings import within
+from tailsvc.parsing.syslog import read_syslog
+from tailsvc.parsing.tables import Table
+
+_SYSLOG_HEADS = frozenset("<JFMASOND")  # a priority, or the initial of a month
+
+_plans = Plans(unwrap=False)
+
+
+def read_text(text: str, received_at: int) -> Reading:
+    """What a clean text says; `received_at` (microseconds) gives the year to times that have none."""
+    if _may_be_syslog(text):
+        syslog = read_syslog(text, received_at)
+        if syslog is not None:
+            return _with_message_read(syslog)
+    return _read_structured(text) or _read_unstructured(text)
+
+
+def read_texts(texts: Sequence[str], received_at: int) -> Iterator[tuple[list[int], Table]]:
+    """The same for many, in tables: for each the numbers of its texts. Every text is in one of them."""
+    access_logs: dict[int, Match] = {}
+    laravels: dict[int, Match] = {}
+    objects: dict[tuple[str, ...], dict[int, tuple[Any, ...]]] = {}
+    others: dict[bool, dict[int, Reading]] = {}
+    for row, text in enumerate(texts):
+        if not _is_special(text):
+            if (match := match_access_log(text)) is not None:
+                access_logs[row] = match
+                continue
+            if (pairs := _pairs(text)) is not None:
+                objects.setdefault(pairs[0], {})[row] = pairs[1]
+                continue
+            if (match := match_laravel(text)) is not None:
+                laravels[row] = match
+                continue
+        reading = read_text(text, received_at)
+        others.setdefault(reading[1] is None, {})[row] = reading
+    if access_logs:
+        yield [*access_logs], read_access_logs([*access_logs.values()])
+    if laravels:
+        yield [*laravels], read_laravels([*laravels.values()])
+    for names, rows in objects.items():
+        yield [*rows], _table_of(names, [*rows.values()])
+    for readings in others.values():
+        yield [*readings], Table.of_readings([*readings.values()])
+
+
+def _table_of(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
+    plan = _plans.of(names)
+    return Table.all_odd(len(rows)) if plan is None else read_objects(plan, [*zip(*rows, strict=True)])
+
+
+def _is_special(text: str) -> bool:
+    """An escape may bring NUL or a surrogate into JSON that was clean: too rare to be looked for in tables."""
+    return _may_be_syslog(text) or (text[:1] == "{" and "\\u" in text)
+
+
+def _may_be_syslog(text: str) -> bool:
+    """Its first letter, or in a file of rsyslog the T of its time, tells before any expression is tried."""
+    return text[:1] in _SYSLOG_HEADS or text[10:11] == "T"
+
+
+def _read_structured(text: str) -> Reading | None:
+    match = match_access_log(text)
+    if match is not None and (reading := read_access_logs([match]).reading()) is not None:
+        return reading
+    pairs = _pairs(text)
+    try:
+        return None if pairs is None else read_object(dict(zip(*pairs, strict=True)))
+    except TooDeep:
+        return None
+
+
+def _read_unstructured(text: str) -> Reading:
+    match = match_laravel(text)
+    head = text[:1]
+    return (
+        (None if match is None else read_laravels([match]).reading())
+        or (read_stamped(text) if head == "[" or head.isdigit() else None)
+        or read_leading_level(text)
+        or (columns.blank(), None, None)
+    )
+
+
+def _pairs(text: str) -> tuple[tuple[str, ...], tuple[Any, ...]] | None:
+    """Names and values of a JSON object or of logfmt."""
+    head = text[:1]
+    if head != "{":
+        return read_logfmt(text) if head != "[" and "=" in text else None
+    try:
+        value = load(text.encode())
+    except (ValueError, TooDeep):
+        return None
+    return (tuple(value), tuple(value.values())) if type(value) is dict else None
+
+
+def _with_message_read(syslog: Reading) -> Reading:
+    """The message may itself be of a format that says more."""
+    inner = _read_structured(syslog[0][columns.MESSAGE])
+    if inner is None:
+        return syslog
+    syslog[0][columns.MESSAGE] = None
+    return within(inner, syslog)
