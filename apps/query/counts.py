@@ -29,6 +29,7 @@ RENEW_SECONDS = 30
 # Longer than any count may take: who waits for another's count does not wait in vain.
 _LOCK_SECONDS = 35
 _WAIT_SECONDS = 0.05
+_RENEWAL_SECONDS = 10
 _log = structlog.get_logger(__name__)
 
 
@@ -102,8 +103,13 @@ class Totals:
         self._redis.set(counted.key, orjson.dumps([total, at]), ex=FRESH_SECONDS)
 
     def _claim_renewal(self, counted: Counted) -> bool:
-        """One renewal in ten seconds, however many ask: if the worker is slow it need not be told twice."""
-        return bool(self._redis.set(f"{counted.key}:renewing", 1, nx=True, ex=10))
+        """One renewal in ten seconds, however many ask: a slow worker need not be told twice. Two would do no harm."""
+        key, now = f"{counted.key}:renewing", self._clock()
+        claimed_at = self._redis.get(key)
+        if claimed_at is not None and now - float(claimed_at) < _RENEWAL_SECONDS:
+            return False
+        self._redis.set(key, now, ex=_RENEWAL_SECONDS)
+        return True
 
     def _count(self, counted: Counted, *, where: str) -> int:
         COUNTS_COMPUTED.labels(where).inc()

@@ -1,0 +1,33 @@
+"""Usage: counted by the web processes, met in Redis, kept in the database."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from apps.ingest import usage
+from apps.ingest.meter import meter
+from tests.api.conftest import Api
+from tests.asgi import Asgi
+from tests.factories.streams import make_world
+
+pytestmark = pytest.mark.contract
+
+
+@pytest.fixture
+def api(database: None) -> Api:
+    return Api()
+
+
+def test_what_was_sent_is_told_by_stream_token_and_day(api: Api, asgi: Asgi) -> None:
+    world = make_world()
+    bodies = [b'"one"\n"two"\n12', b'"three"']
+    for body in bodies:
+        assert asgi.post(world.ingest, body, token=world.ingest_token).status == 200
+    meter().push()
+    usage.store_pending()
+    usage.store_pending()  # nothing is added twice
+    (row,) = api.get("/api/usage", token=world.token).json()["data"]
+    assert (row["stream_id"], row["day"]) == (world.stream.pk, datetime.now(UTC).date().isoformat())
+    counted = {name: row[name] for name in ("requests", "events", "rejected", "bytes")}
+    assert counted == {"requests": 2, "events": 3, "rejected": 1, "bytes": sum(map(len, bodies))}
+    assert api.get("/api/usage", token=make_world().token).json()["data"] == []
