@@ -1,4 +1,3 @@
 from tests.api.conftest import api
-from tests.asgi import asgi
 
-__all__ = ["api", "asgi"]
+__all__ = ["api"]

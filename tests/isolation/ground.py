@@ -1,0 +1,141 @@
+"""Two strangers' teams, and every kind of token that may knock at the door of one of them."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apps.accounts import services, verdicts
+from apps.accounts.abilities import Ability, Role
+from apps.accounts.models import AuditEntry, Membership, PersonalAccessToken, Team, User
+from apps.accounts.scope import maintenance
+from apps.accounts.tokens import digest
+from apps.engine import store
+from apps.streams.models import IngestToken, Stream
+from tailsvc.storage.base import Batch
+from tests.factories.accounts import make_member, make_team, make_token, make_user
+from tests.factories.streams import delete_stream, lines, make_stream, now_micros
+
+_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """A team with one of everything. `things` are the values of the routes' parameters."""
+
+    team: Team
+    owner: User
+    token: str
+    ingest_token: str
+    stream: Stream
+    deleted: Stream
+    things: dict[str, str]
+
+    def path(self, route: str, other: "Ground | None" = None, theirs: frozenset[str] = frozenset()) -> str:
+        """The route with this team's things, but for `theirs`, which are the other's."""
+
+        def value(match: re.Match[str]) -> str:
+            name = "deleted" if match[1] == "stream" and route.endswith("/restore") else match[1]
+            return (other if other and match[1] in theirs else self).things[name]
+
+        return "/" + _PARAMETER.sub(value, route)
+
+    def body(self, body: Any) -> Any:
+        return {**body, "email": self.things["newcomer"]} if isinstance(body, dict) and "email" in body else body
+
+    def snapshot(self) -> list[Any]:
+        """What is there and what was done: equal before and after a request that did nothing."""
+        with maintenance():
+            return [
+                list(Stream.objects.filter(team=self.team).order_by("pk").values()),
+                list(IngestToken.objects.filter(team=self.team).order_by("pk").values()),
+                list(Membership.objects.filter(team=self.team).order_by("pk").values()),
+                list(PersonalAccessToken.objects.filter(team=self.team).order_by("pk").values("pk", "revoked_at")),
+                AuditEntry.objects.filter(team=self.team).count(),
+                Team.objects.values().get(pk=self.team.pk),
+            ]
+
+
+def parameters(route: str) -> frozenset[str]:
+    return frozenset(_PARAMETER.findall(route))
+
+
+def make_ground() -> Ground:
+    team = make_team("unlimited")
+    owner = make_member(team)
+    token = make_token(team, owner)
+    member = make_member(team, Role.MEMBER)
+    stream, ingest_token = make_stream(team)
+    _append(stream)
+    deleted, _ = make_stream(team)
+    delete_stream(deleted)
+    with maintenance():
+        things = {
+            "stream": str(stream.uuid),
+            "deleted": str(deleted.uuid),
+            "slug": team.slug,
+            "event": "2",
+            "jti": str(IngestToken.objects.get(stream=stream).jti),
+            "member_id": str(Membership.objects.get(team=team, user=member).pk),
+            "token_id": str(PersonalAccessToken.objects.get(digest=digest(token)).pk),
+            "newcomer": make_user().email,
+        }
+    return Ground(team, owner, token, ingest_token, stream, deleted, things)
+
+
+def _append(stream: Stream) -> None:
+    store().append(stream.ref, [Batch(lines(3, start=now_micros()))], now=now_micros())
+
+
+def expired_token(ground: Ground) -> str:
+    now = datetime.now(UTC)
+    return make_token(ground.team, ground.owner, expires_at=now - timedelta(seconds=1), now=now - timedelta(hours=1))
+
+
+def revoked_token(ground: Ground) -> str:
+    token = make_token(ground.team, ground.owner)
+    with maintenance(atomic=True):
+        kept = PersonalAccessToken.objects.get(digest=digest(token))
+        services.revoke_token(
+            team_id=ground.team.pk, token_id=kept.pk, user_id=None, actor="test", now=datetime.now(UTC)
+        )
+    return token
+
+
+def former_members_token(ground: Ground) -> str:
+    """The membership is gone; the token itself was forgotten."""
+    user = make_member(ground.team)
+    token = make_token(ground.team, user)
+    with maintenance(atomic=True):
+        Membership.objects.filter(team=ground.team, user=user).delete()
+    verdicts.forget_all()
+    return token
+
+
+def inactive_users_token(ground: Ground) -> str:
+    user = make_member(ground.team)
+    token = make_token(ground.team, user)
+    with maintenance(atomic=True):
+        User.objects.filter(pk=user.pk).update(is_active=False)
+    verdicts.forget_all()
+    return token
+
+
+def viewers_token(ground: Ground) -> str:
+    """It names every ability; the role allows two of them."""
+    return make_token(ground.team, make_member(ground.team, Role.VIEWER))
+
+
+def token_without(ground: Ground, ability: Ability) -> str:
+    return make_token(ground.team, ground.owner, set(Ability) - {ability})
+
+
+def token_with(ground: Ground, ability: Ability | None) -> str:
+    return make_token(ground.team, ground.owner, {ability or Ability.OBJECTS_READ})
+
+
+def token_for_ones_other_team(ground: Ground) -> str:
+    """The user is an owner here too, but the token is for another team."""
+    other = make_team("unlimited")
+    make_member(other, user=ground.owner)
+    return make_token(other, ground.owner)

@@ -1,0 +1,118 @@
+"""Every way into the service: what the resolver and the raw table know, and what each is expected to demand."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from apps.accounts.abilities import Ability
+from config.asgi import RAW_ROUTES
+
+Method = str
+Key = tuple[Method, str]
+_NEVER_OFFERED = {"options", "head"}  # HEAD is GET without a body, and is asked wherever GET is
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may.
+
+    - `anybody`: no token is needed, and none changes the answer.
+    - `session`: a page for people who have logged in; tokens mean nothing to it.
+    - `caller`: a live personal access token, with `ability` if one is named.
+    - `agent`: the stream's ingest token.
+    """
+
+    who: Literal["anybody", "session", "caller", "agent"]
+    ability: Ability | None = None
+    body: Any = None
+
+
+ANYBODY = Rule("anybody")
+SESSION = Rule("session")
+AGENT = Rule("agent")
+ANY_CALLER = Rule("caller")
+
+
+def needs(ability: Ability, body: Any = None) -> Rule:
+    return Rule("caller", ability, body)
+
+
+_STREAM = "api/streams/<str:stream>"
+_TEAM = "api/teams/<str:slug>"
+
+# Whoever adds a route adds it here, and with it says who may.
+RULES: dict[Key, Rule] = {
+    ("POST", "/api/ingest/"): AGENT,
+    ("GET", "api/streams"): needs(Ability.STREAMS_READ),
+    ("POST", "api/streams"): needs(Ability.STREAMS_CREATE, {"name": "new"}),
+    ("GET", _STREAM): needs(Ability.STREAMS_READ),
+    ("PATCH", _STREAM): needs(Ability.STREAMS_UPDATE, {"description": "changed"}),
+    ("DELETE", _STREAM): needs(Ability.STREAMS_DELETE),
+    ("POST", f"{_STREAM}/restore"): needs(Ability.STREAMS_DELETE, {}),
+    ("POST", f"{_STREAM}/ingest-token"): needs(Ability.STREAMS_ISSUE_TOKEN, {}),
+    ("GET", f"{_STREAM}/ingest-tokens"): needs(Ability.STREAMS_ISSUE_TOKEN),
+    ("DELETE", f"{_STREAM}/ingest-tokens/<uuid:jti>"): needs(Ability.STREAMS_ISSUE_TOKEN),
+    ("GET", f"{_STREAM}/logs"): needs(Ability.STREAMS_READ),
+    ("GET", f"{_STREAM}/logs/<int:event>"): needs(Ability.STREAMS_READ),
+    ("GET", f"{_STREAM}/logs/<int:event>/context"): needs(Ability.STREAMS_READ),
+    ("GET", f"{_STREAM}/rejections"): needs(Ability.STREAMS_READ),
+    ("GET", "api/usage"): needs(Ability.STREAMS_READ),
+    ("GET", "api/user/streams"): needs(Ability.STREAMS_READ),
+    ("GET", "api/user/plan"): needs(Ability.STREAMS_READ),
+    ("GET", "api/user"): ANY_CALLER,
+    ("GET", "api/teams"): ANY_CALLER,
+    ("POST", "api/teams"): needs(Ability.TEAM_MANAGE, {"name": "another"}),
+    ("GET", _TEAM): ANY_CALLER,
+    ("PATCH", _TEAM): needs(Ability.TEAM_MANAGE, {"name": "renamed"}),
+    ("GET", f"{_TEAM}/members"): needs(Ability.TEAM_MANAGE),
+    ("POST", f"{_TEAM}/members"): needs(Ability.TEAM_MANAGE, {"email": "{newcomer}", "role": "viewer"}),
+    ("PATCH", f"{_TEAM}/members/<int:member_id>"): needs(Ability.TEAM_MANAGE, {"role": "viewer"}),
+    ("DELETE", f"{_TEAM}/members/<int:member_id>"): needs(Ability.TEAM_MANAGE),
+    ("GET", "api/tokens"): needs(Ability.TOKENS_MANAGE),
+    ("POST", "api/tokens"): needs(Ability.TOKENS_MANAGE, {"name": "new", "abilities": ["tokens:manage"]}),
+    ("DELETE", "api/tokens/<int:token_id>"): needs(Ability.TOKENS_MANAGE),
+    ("POST", "api/oauth/device/code"): ANYBODY,
+    ("POST", "api/oauth/device/token"): ANYBODY,
+    ("GET", "api/schema"): ANYBODY,
+    ("GET", "api/docs"): ANYBODY,
+    ("*", "livez"): ANYBODY,
+    ("*", "readyz"): ANYBODY,
+    ("*", "metrics"): ANYBODY,
+    ("GET", "login"): ANYBODY,
+    ("POST", "login"): ANYBODY,
+    ("PUT", "login"): ANYBODY,  # Django's form view takes it for a POST
+    ("POST", "logout"): ANYBODY,
+    ("GET", "device"): SESSION,
+    ("POST", "device"): SESSION,
+}
+ADMIN = "admin/"  # Django's own, as one: a test walks all of its routes
+
+
+def found_routes() -> set[Key]:
+    """Every (method, route) that is served; "*" where a view takes any method."""
+    django = {
+        (method, route)
+        for route, view in django_routes(get_resolver())
+        for method in _methods(view)
+        if not route.startswith(ADMIN)
+    }
+    return django | {("POST", prefix) for prefix, _ in RAW_ROUTES}
+
+
+def django_routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, Any]]:
+    for entry in resolver.url_patterns:
+        route = before + str(entry.pattern)
+        if isinstance(entry, URLPattern):
+            yield route, entry.callback
+        else:
+            yield from django_routes(entry, route)
+
+
+def _methods(view: Any) -> list[Method]:
+    shown = getattr(view, "view_class", None) or getattr(view, "cls", None)
+    if shown is None:
+        return ["*"]
+    offered = [name for name in shown.http_method_names if hasattr(shown, name) and name not in _NEVER_OFFERED]
+    return [name.upper() for name in offered]
