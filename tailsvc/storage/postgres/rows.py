@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
+import orjson
+
 from tailsvc.events import Event, StoredEvent, searchable
 
 # The columns of an event behind (stream_id, team_id, id), with their types; `raw` takes two.
@@ -31,6 +33,19 @@ def to_row(event: Event) -> tuple[Any, ...]:
     if "\x00" in text:
         return (event.timestamp, searchable(raw), raw, *event[2:])
     return (event.timestamp, text, None, *event[2:])
+
+
+def to_texts(event: Event) -> list[str | bytes | None]:
+    """The values of COLUMNS, numbers as text too.
+
+    Typed parameters would make another statement to prepare of every mixture of absent fields.
+    """
+    row = to_row(event)
+    texts: list[str | bytes | None] = [
+        value if value is None or isinstance(value, str | bytes) else str(value) for value in row[:-1]
+    ]
+    texts.append(None if row[-1] is None else orjson.dumps(row[-1]).decode())
+    return texts
 
 
 def from_row(row: Sequence[Any]) -> StoredEvent:

@@ -17,15 +17,16 @@ WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
 RETURNING last_id - %(n)s, pg_current_xact_id()::text
 
 -- name: append_small
--- Take ids and insert in one statement: {values} are the rows, each beginning with its place in the flush.
+-- Take ids and insert in one statement: $1 stream, $2 team, $3 how many, $4 bytes, $5 now; {values} are the rows, each
+-- beginning with its place in the flush.
 WITH head AS (
     UPDATE log_stream_head
-    SET last_id = last_id + %(n)s, bytes = bytes + %(bytes)s, appended_at = %(now)s
-    WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
-    RETURNING last_id - %(n)s AS before
+    SET last_id = last_id + $3::int8, bytes = bytes + $4::int8, appended_at = $5::int8
+    WHERE stream_id = $1::int8 AND team_id = $2::int8
+    RETURNING last_id - $3::int8 AS before
 ), inserted AS (
     INSERT INTO log_event (stream_id, team_id, id, {columns})
-    SELECT %(stream_id)s, %(team_id)s, head.before + new.nth, {new_columns}
+    SELECT $1::int8, $2::int8, head.before + new.nth, {new_columns}
     FROM head, (VALUES {values}) AS new (nth, {columns})
 )
 SELECT before FROM head
