@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from apps.accounts.abilities import Ability
 from config.cli.connect import connect
 from config.cli.options import HomeOption, duration, one_of
 from config.cli.terminal import USAGE, fail
@@ -30,13 +31,12 @@ def create(
     """Make a token and print it, and nothing else, on standard output. It is shown this once."""
     now = datetime.now(UTC)
     life = duration(expires) if expires else None
+    abilities = [one_of(each, list(Ability), kind="ability") for each in ability]
     connect(Home.at(home))
 
     from apps.accounts import provisioning
-    from apps.accounts.abilities import Ability
     from apps.accounts.errors import RuleBroken
 
-    abilities = [one_of(each, list(Ability), kind="ability") for each in ability]
     _check_plan(plan)
     try:
         owner = provisioning.ensure_team(slug=team, plan=plan, now=now)

@@ -22,7 +22,7 @@ from config.runtime.children import holders
 from config.runtime.environment import CODE
 from config.runtime.home import Home, State
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_SECONDS) -> float:

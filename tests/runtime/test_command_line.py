@@ -75,6 +75,22 @@ def test_the_doctor_exits_with_1_where_nothing_runs(runner: CliRunner, tmp_path:
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--ability", "streams:reed"], "Did you mean streams:read? Valid: lifecycle:write"),
+        (["--ability", "streams:read", "--expires", "soon"], "30d"),
+        ([], "--ability"),
+    ],
+)
+def test_a_token_is_refused_for_its_options_before_anything_is_asked(
+    runner: CliRunner, arguments: list[str], said: str
+) -> None:
+    result = runner.invoke(app, ["token", "create", "--team", "a", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert said in result.stderr
+
+
 def test_an_empty_password_is_refused(runner: CliRunner) -> None:
     result = runner.invoke(app, ["user", "create", "--email", "a@b.c", "--password-stdin"], input="")
     assert result.exit_code == 2

@@ -140,7 +140,9 @@ def stack() -> Iterator[Stack]:
 
 
 def _stack(folder: Path) -> Stack:
-    start_postgres(folder / "database", fsync=True).stop()  # the image's entry point makes a cluster; our controller does here
+    start_postgres(
+        folder / "database", fsync=True
+    ).stop()  # the image's entry point makes a cluster; our controller does here
     home = Home(folder / "database")
     programs = folder / "programs"
     programs.mkdir()

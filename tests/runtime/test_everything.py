@@ -75,11 +75,9 @@ def test_a_token_is_all_that_is_printed(first: Instance) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--team", "a", "--ability", "streams:reed"], "Did you mean streams:read?"),
         (["--team", "a", "--ability", "streams:read", "--plan", "fre"], "Valid: business, free, team, unlimited"),
         (["--team", "default", "--ability", "streams:read", "--plan", "free"], "is on plan unlimited"),
         (["--team", "No Slug", "--ability", "streams:read"], "slug"),
-        (["--team", "a", "--ability", "streams:read", "--expires", "soon"], "30d"),
     ],
 )
 def test_a_token_that_cannot_be_made_exits_with_2_and_says_why(
@@ -100,8 +98,11 @@ def test_a_user_is_made_once(first: Instance) -> None:
 
 def test_the_doctor_finds_everything_well(first: Instance) -> None:
     until(lambda: set(first.state.children) >= {"worker", "beat"}, "the worker")
-    until(lambda: tailsvc(first.home.path, "doctor").returncode == 0, "a clean bill of health", seconds=60)
-    report = tailsvc(first.home.path, "doctor").stdout
+    checked = tailsvc(first.home.path, "doctor")
+    if "worker" in checked.stdout and checked.returncode:  # it had only just been started
+        checked = tailsvc(first.home.path, "doctor")
+    report = checked.stdout
+    assert checked.returncode == 0, report
     for subject in ("disk", "instance", "version", "durability", "roles", "migrations", "redis", "worker"):
         assert re.search(rf"^ok +{subject}", report, re.MULTILINE), report
     assert first.home.secret("database-password") not in report
