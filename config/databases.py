@@ -40,7 +40,7 @@ def django_database(url: str, *, pool_max: int) -> dict[str, Any]:
     options: dict[str, Any] = dict(parse_qsl(parts.query))
     if pool_max:
         # Under ASGI, CONN_MAX_AGE does nothing: without a pool every request opens a connection.
-        options["pool"] = {"min_size": 0, "max_size": pool_max, "timeout": 10, "max_idle": 120}
+        options["pool"] = {"min_size": 0, "max_size": pool_max, "timeout": 5, "max_idle": 120}
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),

@@ -203,6 +203,11 @@ class BodyCollector:
         self._decoder = decoder(coding)
         self._plain = BytesIO()
 
+    @property
+    def size(self) -> int:
+        """Plain bytes so far."""
+        return self._plain.tell()
+
     def feed(self, chunk: bytes) -> None:
         """Raises BodyTooLarge, InvalidBody."""
         self._plain.write(self._decoder.feed(chunk))

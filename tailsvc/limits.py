@@ -45,6 +45,8 @@ CONTEXT_EVENTS = 100
 # One flush: enough to make a commit's cost vanish, small enough that followers see progress.
 FLUSH_EVENTS = 20_000
 FLUSH_BYTES = 16 * MIB
+# Bodies that one process holds, from their first byte to their answer: a few of the largest at once.
+RECEIVING_BYTES = 512 * MIB
 # What may wait in one process for its commit before further requests are told to come back later.
 WAITING_BYTES = 256 * MIB
 WAITING_SECONDS = 5.0

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 import structlog
@@ -17,6 +18,7 @@ from apps.http.problems import RETRY_AFTER_SECONDS, Problem, problem_of
 from apps.http.request_id import new_request_id
 from apps.ingest import authentication, services
 from apps.ingest.meter import QuotaSpent, meter
+from apps.ingest.room import Room, Share
 from apps.streams.lookups import IngestGrant
 from tailsvc import limits
 from tailsvc.bodies import BodyCollector
@@ -29,11 +31,13 @@ ROUTE = "api/ingest/<stream>"
 PREFIX = "/api/ingest/"
 # Smaller bodies are parsed on the event loop: a thread costs more than they do, and 5 ms is what the loop may be held.
 _INLINE_BYTES = 128 * 1024
+_INLINE_PACKED_BYTES = 8 * 1024  # may become a thousand times as much
 
 log = structlog.get_logger(__name__)
 # Two: parsing holds the interpreter's lock, more threads would only wait for it. Apart from the default executor, so
 # that a slow body keeps nobody's look-up waiting.
 _parsers = ThreadPoolExecutor(2, thread_name_prefix="parse")
+_room = Room()
 T = TypeVar("T")
 
 
@@ -64,7 +68,14 @@ async def _accept(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -
     meter().check(grant)
     kind = body_kind(_text(headers, b"content-type"))
     key = services.checked_key(_text(headers, b"idempotency-key"))
-    body = await _read_body(headers, receive)
+    with _room.enter() as share:
+        body = await _read_body(headers, receive, share)
+        return await _store(grant, body, kind, key)
+
+
+async def _store(
+    grant: IngestGrant, body: bytes, kind: BodyKind, key: str | None
+) -> tuple[bytes, dict[str, str] | None]:
     metrics.REQUEST_BYTES.labels("native").observe(len(body))
     prepared = await _prepare(grant, body, kind, key)
     if not prepared.usable:
@@ -90,21 +101,24 @@ async def _grant(path: str, headers: dict[bytes, bytes]) -> IngestGrant:
     return grant
 
 
-async def _read_body(headers: dict[bytes, bytes], receive: Receive) -> bytes:
+async def _read_body(headers: dict[bytes, bytes], receive: Receive, share: Share) -> bytes:
     """The whole body, decompressed. Raises before more is held than a limit allows."""
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limits.BODY_BYTES:
         raise BodyTooLarge(f"The body has {int(length)} bytes; at most {limits.BODY_BYTES} are taken.")
-    collector = BodyCollector(_text(headers, b"content-encoding") or "identity")
+    coding = _text(headers, b"content-encoding")
+    collector = BodyCollector(coding or "identity")
+    inline = _INLINE_BYTES if coding is None else _INLINE_PACKED_BYTES
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGone
         chunk = message.get("body", b"")
-        if len(chunk) > _INLINE_BYTES:
-            await asyncio.get_running_loop().run_in_executor(_parsers, collector.feed, chunk)
+        if len(chunk) > inline:
+            await _in_parser(partial(collector.feed, chunk))
         elif chunk:
             collector.feed(chunk)
+        await share.grow_to(collector.size)
         if not message.get("more_body"):
             return collector.finish()
 
