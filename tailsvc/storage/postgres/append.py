@@ -74,14 +74,16 @@ class _Append:
         self.batches = batches
         self.now = now
         self.ids = {"stream_id": stream.stream_id, "team_id": stream.team_id}
+        self.settled: Sequence[Outcome | None] = ()  # of each batch; None: it is to be inserted
 
     def run(self) -> list[Outcome]:
         keys = [batch.key for batch in self.batches if batch.key is not None]
         earlier = find_keys(self.connection, self.stream, keys) if keys else {}
-        settled = self._settle(earlier)
-        fresh = [batch for batch, outcome in zip(self.batches, settled, strict=True) if outcome is None]
-        before = self._insert(fresh)
-        return self._outcomes(settled, before)
+        self.settled = self._settle(earlier)
+        before = self._insert(
+            [batch for batch, outcome in zip(self.batches, self.settled, strict=True) if outcome is None]
+        )
+        return self._outcomes(before)
 
     def _settle(self, earlier: dict[str, tuple[bytes, bytes]]) -> list[Outcome | None]:
         """The outcome of each batch whose key was taken, by an earlier flush or earlier in this one."""
@@ -94,10 +96,11 @@ class _Append:
             settled.append(outcome)
         return settled
 
-    def _outcomes(self, settled: Sequence[Outcome | None], before: int) -> list[Outcome]:
+    def _outcomes(self, before: int) -> list[Outcome]:
+        """With the events of the fresh batches behind the id `before`."""
         outcomes: list[Outcome] = []
         next_id = before + 1
-        for batch, outcome in zip(self.batches, settled, strict=True):
+        for batch, outcome in zip(self.batches, self.settled, strict=True):
             if outcome is not None:
                 outcomes.append(outcome)
                 continue
@@ -145,23 +148,16 @@ class _Append:
             if not self.connection.broken:
                 self.connection.execute("ROLLBACK")
             raise
-        self._commit(xact, fresh, before)
+        self._commit(xact, before)
         return before
 
-    def _commit(self, xact: str, fresh: Sequence[Batch], before: int) -> None:
+    def _commit(self, xact: str, before: int) -> None:
         try:
             self.connection.execute("COMMIT")
         except psycopg.Error as error:
             if not self.connection.broken or not xact:
                 raise
-            raise _CommitLost(xact, self._outcomes(self._settled_for(fresh), before)) from error
-
-    def _settled_for(self, fresh: Sequence[Batch]) -> list[Outcome | None]:
-        inserted = {id(batch) for batch in fresh}
-        answered: list[Outcome | None] = []
-        for batch in self.batches:
-            answered.append(None if id(batch) in inserted else Replayed(batch.key.answer if batch.key else b""))
-        return answered
+            raise _CommitLost(xact, self._outcomes(before)) from error
 
     def _refuse_taken_keys(self, fresh: Sequence[Batch]) -> None:
         """Look again, now that the head is ours and nobody else can commit to this stream."""
