@@ -48,7 +48,7 @@ class _Audited(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
 
-class _ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 (Django's signature)
         return False
 
@@ -113,7 +113,7 @@ class MembershipAdmin(_Audited):
 
 
 @admin.register(PersonalAccessToken)
-class PersonalAccessTokenAdmin(_ReadOnly):
+class PersonalAccessTokenAdmin(ReadOnlyAdmin):
     list_display = ("prefix", "name", "team", "user", "expires_at", "last_used_at", "revoked_at")
     list_select_related = ("team", "user")
     search_fields = ("prefix", "name", "team__slug", "user__email")
@@ -137,7 +137,7 @@ class PersonalAccessTokenAdmin(_ReadOnly):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(_ReadOnly):
+class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "team", "actor", "action", "subject")
     list_filter = ("action",)
     list_select_related = ("team",)

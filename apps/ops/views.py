@@ -2,11 +2,12 @@
 
 import hmac
 import os
+from pathlib import Path
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from apps.http.problems import Problem, as_http
 from apps.ops import health
@@ -34,6 +35,15 @@ def metrics(request: HttpRequest) -> HttpResponse:
             return as_http(Problem(401, "Send the metrics token.", headers={"WWW-Authenticate": "Bearer"}))
     registry: CollectorRegistry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        _forget_dead_processes(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+def _forget_dead_processes(folder: Path) -> None:
+    """What a dead worker had waiting, waits no more; its counters stay counted."""
+    for file in folder.glob("gauge_live*_*.db"):
+        pid = file.stem.rpartition("_")[2]
+        if not Path("/proc", pid).exists() and Path("/proc").exists():
+            mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
