@@ -22,7 +22,7 @@ from tailsvc.limits import (
 
 # Compressed bytes handed to a decoder at once. zlib says how much it may answer; zstd does not: 4 bytes can stand for
 # a block of 128 KiB, so its steps are small (32 MiB at the worst).
-_ZLIB_STEP = 64 * 1024
+_ZLIB_STEP = 16 * 1024
 _ZSTD_STEP = 1024
 
 

@@ -18,7 +18,8 @@ _MARK = '] "'
 
 _QUOTED = r'"([^"\\]*+(?:\\.[^"\\]*+)*+)"'
 _LINE = re.compile(
-    r"(?:(\S++) (?=\S++ \S++ \S++ \[))?(\S++) (\S++) ([^\[\]\"]{1,255}?) "  # host, client, ident, user
+    r"(?:(?![\d.]+ )([^\s:]++)(?::\d{1,5})? (?=\S++ \S++ \S++ \[))?"  # host
+    r"(\S++) (\S++) ([^\[\]\"]{1,255}?) "  # client, ident, user
     r"\[(\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     rf"{_QUOTED} ([1-9]\d\d) (\d{{1,15}}|-)"  # request, status, bytes
     rf"(?: {_QUOTED} {_QUOTED})?"  # referrer, user agent

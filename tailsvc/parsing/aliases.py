@@ -152,10 +152,14 @@ def _snake(name: str) -> str:
     return _HUMP.sub("_", name).lower().replace("-", "_")
 
 
+def _is_snake(name: str) -> bool:
+    return name.islower() and "-" not in name
+
+
 def find(name: str) -> Alias | None:
     """The field that a key names, or None for an attribute."""
     alias = _ALIASES.get(name)
-    if alias is None and len(name) <= _LONGEST and name.isascii():
+    if alias is None and not _is_snake(name) and len(name) <= _LONGEST and name.isascii():
         alias = _ALIASES.get(_snake(name))
     return alias
 

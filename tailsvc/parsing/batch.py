@@ -1,5 +1,6 @@
 """The items of one body, read one group after the other into events and rejections."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,8 +22,16 @@ _plans = Plans(unwrap=True)
 _TOO_LONG = f"The line is longer than {LINE_BYTES // MIB} MiB."
 _TOO_DEEP = f"The object is nested deeper than {JSON_DEPTH} levels."
 _NOT_JSON = "The line is not valid JSON."
-_NO_EVENT = "{} is not an event; send an object or a string."
-_KINDS = {bool: "A boolean", list: "An array", type(None): "A null"}
+_ARRAY = "An array"
+_WORDS = {
+    b"null": "A null",
+    b"true": "A boolean",
+    b"false": "A boolean",
+    b"NaN": "A number",
+    b"Infinity": "A number",
+    b"-Infinity": "A number",
+}
+_NUMBER = re.compile(rb"-?\d++(?:\.\d++)?(?:[eE][+-]?\d++)?")
 
 Found = list[Event | None]
 
@@ -84,19 +93,26 @@ class Batch:
 
 def _json_event(line: bytes, received_at: int) -> Event:
     """One JSON value of whatever kind. Raises Unusable."""
+    text = line.strip()
+    if text[:1] not in (b"{", b'"'):
+        raise Unusable(_why_not(text))
     try:
         value = load(line)
-        if type(value) is dict:
-            if type(value.get(LOG)) is str:
-                return wrapped_event(value, received_at)
-            return event(read_object(value), line, received_at)
+        if type(value) is str:
+            return bare_event(value, received_at)
+        if type(value.get(LOG)) is str:
+            return wrapped_event(value, received_at)
+        return event(read_object(value), line, received_at)
     except TooDeep:
         raise Unusable(_TOO_DEEP) from None
     except ValueError:
         raise Unusable(_NOT_JSON) from None
-    if type(value) is str and line.lstrip()[:1] == b'"':
-        return bare_event(value, received_at)
-    raise Unusable(_NO_EVENT.format(_KINDS.get(type(value), "A number")))
+
+
+def _why_not(text: bytes) -> str:
+    """Why a line that begins with neither a brace nor a quote is no event."""
+    kind = _WORDS.get(text) or (_ARRAY if text[:1] == b"[" else _NUMBER.fullmatch(text) and "A number")
+    return f"{kind} is not an event; send an object or a string." if kind else _NOT_JSON
 
 
 def _text_event(line: bytes, received_at: int) -> Event:

@@ -14,6 +14,7 @@ _TOKEN = re.compile(
 _COVERED = re.compile(r'(?:[^\s="]++=(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"|[^\s"]*+)(?:\s++|$))++', re.ASCII | re.DOTALL)
 _PAIR = re.compile(r'([^\s="]++)=("[^"\\]*+"|[^\s"]*+)', re.ASCII)
 _TEMPLATE_NAMES = 48
+_TEMPLATE_CHARS = 4096
 # Up to here splitting and throwing away is cheaper than asking first.
 _SHORT_CHARS = 16_384
 
@@ -31,7 +32,8 @@ def read_logfmt(text: str) -> Pairs | None:
         found = _read_tokens(_TOKEN.findall(text))
         if found is not None:
             pairs = tuple(found), tuple(found.values())
-            _templates.see(text, pairs)
+            if len(text) <= _TEMPLATE_CHARS:
+                _templates.see(text, pairs)
     return pairs
 
 

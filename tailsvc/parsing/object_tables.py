@@ -55,7 +55,7 @@ class Plans:
             return self._learn(keys)
 
     def _learn(self, keys: tuple[str, ...]) -> Plan | None:
-        if not 0 < len(keys) <= _KEYS:
+        if not 0 < len(keys) <= _KEYS or max(map(len, keys)) > ATTRIBUTE_NAME_CHARS:
             return None
         if len(self._plans) >= _PLANS:
             self._plans.clear()
@@ -123,7 +123,7 @@ def _plan(keys: tuple[str, ...], *, skip: str | None) -> Plan | None:
     chosen = _choose(named)
     times = [place for place, alias in chosen.items() if alias.column == columns.TIMESTAMP]
     others = [place for place, key in enumerate(keys) if place not in chosen and key != skip]
-    if CADDY_MARK in keys or any(len(keys[place]) > ATTRIBUTE_NAME_CHARS for place in others):
+    if CADDY_MARK in keys:
         return None
     claims = [alias.column for _, alias in named]
     return Plan(

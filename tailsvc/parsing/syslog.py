@@ -5,6 +5,7 @@ from typing import Any
 
 from tailsvc.parsing import columns
 from tailsvc.parsing.columns import Reading
+from tailsvc.parsing.objects import first_attributes
 from tailsvc.timestamps import Moment, read_iso, read_syslog_time
 
 _FACILITIES = (
@@ -46,14 +47,13 @@ def read_syslog(text: str, received_at: int) -> Reading | None:
     body = text[priority.end() :]
     reading = _read_5424(body) or _read_3164(body, received_at, need_tag=False)
     if reading is None:
-        reading = _reading(None, None, message=body)
+        reading = _reading(None, None, None, body, {})
     found = reading[0]
     facility, severity = divmod(int(priority[1]), 8)
     found[columns.LEVEL] = columns.read_syslog_severity(severity)
-    found[columns.ATTRIBUTES] = {
-        "facility": _FACILITIES[facility],
-        **(found[columns.ATTRIBUTES] or {}),
-    }
+    found[columns.ATTRIBUTES] = first_attributes(
+        {"facility": _FACILITIES[facility], **(found[columns.ATTRIBUTES] or {})}
+    )
     return reading
 
 
@@ -65,7 +65,7 @@ def _read_file_line(text: str, received_at: int) -> Reading | None:
     moment = read_iso(time)
     if moment is None:
         return None
-    return _reading(moment, host, service=tag, message=text[match.end() :], pid=number)
+    return _reading(moment, host, tag, text[match.end() :], {"pid": number})
 
 
 def _read_5424(body: str) -> Reading | None:
@@ -79,7 +79,7 @@ def _read_5424(body: str) -> Reading | None:
     host, service, process, kind = (None if name == "-" else name for name in names)
     data, end = _read_data(body, match.end())
     rest = body[end:].removeprefix(" ").removeprefix("\ufeff")
-    return _reading(moment, host, service=service, message=rest, pid=process, msgid=kind, **data)
+    return _reading(moment, host, service, rest, {"pid": process, "msgid": kind, **data})
 
 
 def _read_data(body: str, start: int) -> tuple[dict[str, Any], int]:
@@ -101,26 +101,25 @@ def _read_3164(body: str, received_at: int, *, need_tag: bool) -> Reading | None
     names = _HOST_AND_TAG.match(body, match.end())
     if names is not None:
         host, tag, number = names.groups()
-        return _reading(moment, host, service=tag, message=body[names.end() :], pid=number)
+        return _reading(moment, host, tag, body[names.end() :], {"pid": number})
     if need_tag:
         return None
     alone = _HOST_ALONE.match(body, match.end())
     host, end = (None, match.end()) if alone is None else (alone[1], alone.end())
-    return _reading(moment, host, message=body[end:])
+    return _reading(moment, host, None, body[end:], {})
 
 
 def _reading(
     moment: Moment | None,
     host: str | None,
-    *,
+    service: str | None,
     message: str,
-    service: str | None = None,
-    **attributes: Any,
+    attributes: dict[str, Any],
 ) -> Reading:
     found = columns.blank()
     found[columns.HOST] = host
     found[columns.SERVICE] = service
     found[columns.MESSAGE] = message
     said = {name: value for name, value in attributes.items() if value is not None}
-    found[columns.ATTRIBUTES] = said or None
+    found[columns.ATTRIBUTES] = first_attributes(said)
     return found, moment, None
