@@ -14,7 +14,6 @@ from tailsvc.timestamps import (
     read_times,
 )
 
-
 EARLY, LATE = datetime.fromisoformat("1970-01-02"), datetime.fromisoformat("9998-01-01")
 
 

@@ -140,6 +140,10 @@ def test_a_null_gives_way_to_another_name() -> None:
     assert (event.message, event.attributes) == ("said", None)
 
 
+def test_a_null_beside_the_name_that_is_taken_says_nothing() -> None:
+    assert read({"message": "said", "msg": None}).attributes is None
+
+
 def test_an_unknown_null_is_an_attribute() -> None:
     assert read({"x": None}).attributes == {"x": None}
 
