@@ -55,8 +55,10 @@ class Batch:
 
     def add_json(self, block: Block) -> None:
         """JSON values; blank lines are skipped."""
-        values = _load_all(block)
-        self._add(block, _json_tables(values, block.lines, self._received_at), _json_event)
+        found: Found = [None]
+        if len(block.lines) > 1:  # a table of one row costs more than it saves
+            found = _json_tables(_load_all(block), block.lines, self._received_at)
+        self._add(block, found, _json_event)
 
     def add_text(self, block: Block) -> None:
         """Lines of text; blank ones are skipped."""
