@@ -76,6 +76,7 @@ def _check(connection: Connection) -> None:
     poller = select.poll()
     poller.register(connection.fileno(), select.POLLIN | select.POLLHUP)
     if poller.poll(0):
+        connection.close()  # else the pool, seeing it idle, takes it back and offers it for ever
         raise psycopg.OperationalError("the server has closed the connection")
 
 
