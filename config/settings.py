@@ -151,6 +151,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.http.schema.add_problems",
+        "apps.ingest.schema.add_ingest",
+    ],
     "ENUM_NAME_OVERRIDES": {},
 }
 

@@ -1,7 +1,7 @@
 """What became of what was sent: refused items, and usage."""
 
 from datetime import date
-from typing import Any, ClassVar
+from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -28,15 +28,19 @@ class RejectionOutput(serializers.Serializer[Any]):
     sample = serializers.CharField()
 
 
+class RejectionPageMeta(serializers.Serializer[Any]):
+    has_more = serializers.BooleanField()
+
+
 class RejectionPage(serializers.Serializer[Any]):
     data = RejectionOutput(many=True)  # type: ignore[assignment]
-    meta = serializers.DictField()
+    meta = RejectionPageMeta()
 
 
 class UsageOutput(serializers.ModelSerializer[Usage]):
     class Meta:
         model = Usage
-        fields: ClassVar = ["stream_id", "jti", "day", "requests", "events", "rejected", "bytes"]
+        fields = read_only_fields = ("stream_id", "jti", "day", "requests", "events", "rejected", "bytes")
 
 
 class UsagePage(serializers.Serializer[Any]):
@@ -48,7 +52,11 @@ class RejectionList(TeamView):
 
     ability = Ability.STREAMS_READ
 
-    @extend_schema(responses=RejectionPage, parameters=[OpenApiParameter("before", int, description="Ids below this.")])
+    @extend_schema(
+        operation_id="list_rejections",
+        responses=RejectionPage,
+        parameters=[OpenApiParameter("before", {"type": "integer", "minimum": 0}, description="Ids below this.")],
+    )
     def get(self, request: Request, stream: str) -> Response:
         found = store().rejections(find_stream(stream).ref, limit=PAGE_REJECTIONS + 1, before=_before(request))
         page = found[:PAGE_REJECTIONS]
@@ -71,6 +79,7 @@ class UsageList(TeamView):
     ability = Ability.STREAMS_READ
 
     @extend_schema(
+        operation_id="list_usage",
         responses=UsagePage,
         parameters=[
             OpenApiParameter("from", date, description="First day (UTC); all days if not given."),

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 
 from apps.accounts.abilities import Ability
 from apps.accounts.api import TeamView
+from apps.accounts.schema import problems
 from apps.http.problems import not_found
 from apps.query import serializers, services
 from apps.query.questions import read_question, whole_number
@@ -23,6 +24,9 @@ from tailsvc import limits
 
 _CONTEXT_DEFAULT = 10
 _LARGEST_ID = 2**63 - 1
+_MILLIS = {"type": "integer", "minimum": 0, "maximum": limits.LATEST_MICROS // 1000}
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": limits.PAGE_EVENTS, "default": limits.PAGE_EVENTS_DEFAULT}
+_BESIDE = {"type": "integer", "minimum": 0, "maximum": limits.CONTEXT_EVENTS, "default": _CONTEXT_DEFAULT}
 
 
 class QueryView(TeamView):
@@ -46,11 +50,11 @@ class QueryView(TeamView):
 class LogList(QueryView):
     @extend_schema(
         operation_id="logs_list",
-        responses=serializers.LogPage,
+        responses={200: serializers.LogPage, **problems(400, 410, 429)},
         parameters=[
-            OpenApiParameter("start_time", int, description="Unix time in ms, inclusive. Neither end: tail mode."),
-            OpenApiParameter("end_time", int, description="Unix time in ms, inclusive; now if not given."),
-            OpenApiParameter("limit", int, description="1 to 500; 100 if not given."),
+            OpenApiParameter("start_time", _MILLIS, description="Unix time in ms, inclusive. Neither end: tail mode."),
+            OpenApiParameter("end_time", _MILLIS, description="Unix time in ms, inclusive; now if not given."),
+            OpenApiParameter("limit", _LIMIT),
             OpenApiParameter("cursor", str, description="`meta.next_cursor` of the page before; suffices alone."),
             OpenApiParameter("direction", str, enum=["asc", "desc"], description="desc, newest first, if not given."),
             OpenApiParameter("filters", str, description="JSON array of clauses {field, operator, value}."),
@@ -75,7 +79,7 @@ class LogList(QueryView):
 
 
 class LogDetail(QueryView):
-    @extend_schema(operation_id="logs_get", responses=serializers.LogDetail)
+    @extend_schema(operation_id="logs_get", responses={200: serializers.LogDetail, **problems(429)})
     def get(self, request: Request, stream: str, event: int) -> Response:  # noqa: ARG002 (Django's signature)
         found = services.get_event(self.asked(stream), event, now=timezone.now()) if event <= _LARGEST_ID else None
         if found is None:
@@ -86,10 +90,10 @@ class LogDetail(QueryView):
 class LogContext(QueryView):
     @extend_schema(
         operation_id="logs_context",
-        responses=serializers.LogContext,
+        responses={200: serializers.LogContext, **problems(429)},
         parameters=[
-            OpenApiParameter("before", int, description=f"0 to {limits.CONTEXT_EVENTS}; {_CONTEXT_DEFAULT}."),
-            OpenApiParameter("after", int, description=f"0 to {limits.CONTEXT_EVENTS}; {_CONTEXT_DEFAULT}."),
+            OpenApiParameter("before", _BESIDE, description="How many events before it."),
+            OpenApiParameter("after", _BESIDE, description="How many events after it."),
         ],
     )
     def get(self, request: Request, stream: str, event: int) -> Response:

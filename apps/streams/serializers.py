@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.accounts.serializers import Text
 from apps.streams import ingest_tokens
 from apps.streams.models import IngestToken, Stream
 
@@ -13,15 +15,15 @@ NAME_CHARS = 255
 
 
 class StreamInput(serializers.Serializer[Stream]):
-    name = serializers.CharField(max_length=NAME_CHARS)
-    description = serializers.CharField(max_length=1000, allow_blank=True, required=False)
+    name = Text(max_length=NAME_CHARS)
+    description = Text(max_length=1000, allow_blank=True, required=False)
     retention_hours = serializers.IntegerField(
         min_value=1, max_value=RETENTION_HOURS_MAX, allow_null=True, required=False
     )
 
 
 class RestoreInput(serializers.Serializer[Stream]):
-    name = serializers.CharField(max_length=NAME_CHARS, required=False)
+    name = Text(max_length=NAME_CHARS, required=False, help_text="Where the old name is taken.")
 
 
 class IngestTokenInput(serializers.Serializer[IngestToken]):
@@ -60,6 +62,7 @@ class StreamSummary(serializers.ModelSerializer[Stream]):
             "created_at",
             "updated_at",
         )
+        read_only_fields = fields
 
     def get_stream_setup(self, stream: Stream) -> bool:
         return bool(self.context["has_events"][stream.pk])
@@ -71,6 +74,7 @@ class StreamOutput(StreamSummary):
     class Meta(StreamSummary.Meta):
         fields = (*StreamSummary.Meta.fields, "ingest")  # type: ignore[assignment]
 
+    @extend_schema_field(IngestOutput)
     def get_ingest(self, stream: Stream) -> IngestOutput:
         issued: ingest_tokens.IssuedToken | None = self.context["ingest_token"]
         return {  # type: ignore[return-value]
@@ -80,10 +84,19 @@ class StreamOutput(StreamSummary):
         }
 
 
+class StreamPageMeta(serializers.Serializer[Any]):
+    has_more = serializers.BooleanField()
+    total = serializers.IntegerField(help_text="All of the team's streams.")
+
+
+class NextPage(serializers.Serializer[Any]):
+    next = serializers.URLField(allow_null=True)
+
+
 class StreamPage(serializers.Serializer[Any]):
     data = StreamSummary(many=True)  # type: ignore[assignment]
-    meta = serializers.DictField()
-    links = serializers.DictField()
+    meta = StreamPageMeta()
+    links = NextPage()
 
 
 class IssuedTokenOutput(serializers.Serializer[Any]):
@@ -96,7 +109,42 @@ class IssuedTokenOutput(serializers.Serializer[Any]):
 class IngestTokenOutput(serializers.ModelSerializer[IngestToken]):
     class Meta:
         model = IngestToken
-        fields = ("jti", "issued_at", "expires_at")
+        fields = read_only_fields = ("jti", "issued_at", "expires_at")
+
+
+class IngestTokenListOutput(serializers.Serializer[Any]):
+    data = IngestTokenOutput(many=True)  # type: ignore[assignment]
+
+
+class UserStreamOutput(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    stream_id = serializers.UUIDField()
+    description = serializers.CharField()
+
+
+class UserStreamsOutput(serializers.Serializer[Any]):
+    streams = UserStreamOutput(many=True)
+
+
+class PlanLimitsOutput(serializers.Serializer[Any]):
+    max_streams = serializers.IntegerField(allow_null=True)
+    retention_hours = serializers.IntegerField()
+
+
+class PlanUsageOutput(serializers.Serializer[Any]):
+    streams = serializers.IntegerField()
+
+
+class PlanPermissionsOutput(serializers.Serializer[Any]):
+    can_create_streams = serializers.BooleanField()
+
+
+class UserPlanOutput(serializers.Serializer[Any]):
+    plan_name = serializers.CharField()
+    limits = PlanLimitsOutput()
+    current_usage = PlanUsageOutput()
+    permissions = PlanPermissionsOutput()
 
 
 def ingest_endpoint(stream: Stream) -> str:

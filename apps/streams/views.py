@@ -16,6 +16,7 @@ from apps.streams import ingest_tokens, services
 from apps.streams.models import IngestToken, Stream
 from apps.streams.serializers import (
     IngestTokenInput,
+    IngestTokenListOutput,
     IngestTokenOutput,
     IssuedTokenOutput,
     RestoreInput,
@@ -23,10 +24,14 @@ from apps.streams.serializers import (
     StreamOutput,
     StreamPage,
     StreamSummary,
+    UserPlanOutput,
+    UserStreamsOutput,
 )
 
 PAGE_STREAMS = 100
 PAGE_STREAMS_MAX = 500
+_AFTER = {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+_LIMIT = {"type": "integer", "minimum": 1, "maximum": PAGE_STREAMS_MAX, "default": PAGE_STREAMS}
 
 
 class StreamView(TeamView):
@@ -49,10 +54,11 @@ class StreamList(StreamView):
     abilities: ClassVar = {"GET": Ability.STREAMS_READ, "POST": Ability.STREAMS_CREATE}
 
     @extend_schema(
+        operation_id="list_streams",
         responses=StreamPage,
         parameters=[
-            OpenApiParameter("after", int, description="Streams with a greater id than this."),
-            OpenApiParameter("limit", int, description=f"1 to {PAGE_STREAMS_MAX}; {PAGE_STREAMS} if not given."),
+            OpenApiParameter("after", _AFTER, description="Streams with a greater id than this."),
+            OpenApiParameter("limit", _LIMIT),
         ],
     )
     def get(self, request: Request) -> Response:
@@ -70,7 +76,7 @@ class StreamList(StreamView):
             }
         )
 
-    @extend_schema(request=StreamInput, responses={201: StreamOutput})
+    @extend_schema(operation_id="create_stream", request=StreamInput, responses={201: StreamOutput})
     def post(self, request: Request) -> Response:
         given = StreamInput(data=request.data)
         given.is_valid(raise_exception=True)
@@ -91,11 +97,11 @@ class StreamDetail(StreamView):
         "DELETE": Ability.STREAMS_DELETE,
     }
 
-    @extend_schema(responses=StreamOutput)
+    @extend_schema(operation_id="get_stream", responses=StreamOutput)
     def get(self, request: Request, stream: str) -> Response:  # noqa: ARG002 (Django's signature)
         return self.render(self.stream(stream))
 
-    @extend_schema(request=StreamInput(partial=True), responses=StreamOutput)
+    @extend_schema(operation_id="update_stream", request=StreamInput(partial=True), responses=StreamOutput)
     def patch(self, request: Request, stream: str) -> Response:
         found = self.stream(stream)
         given = StreamInput(data=request.data, partial=True)
@@ -105,7 +111,7 @@ class StreamDetail(StreamView):
         )
         return self.render(changed)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="delete_stream", responses={204: None})
     def delete(self, request: Request, stream: str) -> Response:  # noqa: ARG002
         services.delete_stream(self.stream(stream), actor=self.caller.email, now=timezone.now())
         return Response(status=204)
@@ -114,7 +120,7 @@ class StreamDetail(StreamView):
 class StreamRestore(StreamView):
     ability = Ability.STREAMS_DELETE
 
-    @extend_schema(request=RestoreInput, responses=StreamOutput)
+    @extend_schema(operation_id="restore_stream", request=RestoreInput, responses=StreamOutput)
     def post(self, request: Request, stream: str) -> Response:
         found = services.find_stream(stream, deleted=True)
         given = RestoreInput(data=request.data)
@@ -132,7 +138,7 @@ class StreamRestore(StreamView):
 class StreamIngestToken(StreamView):
     ability = Ability.STREAMS_ISSUE_TOKEN
 
-    @extend_schema(request=IngestTokenInput, responses=IssuedTokenOutput)
+    @extend_schema(operation_id="issue_ingest_token", request=IngestTokenInput, responses=IssuedTokenOutput)
     def post(self, request: Request, stream: str) -> Response:
         found = self.stream(stream)
         given = IngestTokenInput(data=request.data)
@@ -146,7 +152,7 @@ class StreamIngestToken(StreamView):
 class StreamIngestTokenList(StreamView):
     ability = Ability.STREAMS_ISSUE_TOKEN
 
-    @extend_schema(responses=IngestTokenOutput(many=True))
+    @extend_schema(operation_id="list_ingest_tokens", responses=IngestTokenListOutput)
     def get(self, request: Request, stream: str) -> Response:  # noqa: ARG002
         tokens = ingest_tokens.live(self.stream(stream), timezone.now())
         return Response({"data": IngestTokenOutput(tokens, many=True).data})
@@ -155,7 +161,7 @@ class StreamIngestTokenList(StreamView):
 class StreamIngestTokenDetail(StreamView):
     ability = Ability.STREAMS_ISSUE_TOKEN
 
-    @extend_schema(responses={204: None})
+    @extend_schema(operation_id="revoke_ingest_token", responses={204: None})
     def delete(self, request: Request, stream: str, jti: str) -> Response:  # noqa: ARG002
         token = IngestToken.objects.filter(stream=self.stream(stream), jti=jti, revoked_at__isnull=True).first()
         if token is None:
@@ -169,7 +175,7 @@ class UserStreams(TeamView):
 
     ability = Ability.STREAMS_READ
 
-    @extend_schema(responses=dict)
+    @extend_schema(operation_id="list_user_streams", responses=UserStreamsOutput)
     def get(self, request: Request) -> Response:  # noqa: ARG002
         streams = Stream.objects.filter(deleted_at__isnull=True).order_by("pk")
         return Response(
@@ -187,7 +193,7 @@ class UserPlan(TeamView):
 
     ability = Ability.STREAMS_READ
 
-    @extend_schema(responses=dict)
+    @extend_schema(operation_id="get_user_plan", responses=UserPlanOutput)
     def get(self, request: Request) -> Response:  # noqa: ARG002
         plan, streams = self.caller.plan, services.live_stream_count()
         has_room = plan.max_streams is None or streams < plan.max_streams

@@ -1,0 +1,90 @@
+"""The OpenAPI document against the service: whatever is sent, no answer is a 5xx or off its schema."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import orjson
+import pytest
+import schemathesis
+from drf_spectacular.generators import SchemaGenerator
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.python.asgi import ASGIClient, get_client
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from apps.accounts.models import Membership, PersonalAccessToken
+from apps.accounts.scope import maintenance
+from apps.streams.models import IngestToken
+from config.asgi import application
+from tests.factories.streams import World, lines, make_world, now_micros
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+def document() -> dict[str, Any]:
+    return SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-any-return]
+
+
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_context: schemathesis.SerializationContext, value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else orjson.dumps(value)
+
+
+schema = schemathesis.openapi.from_dict(document())
+schema.app = application
+bounded = settings(max_examples=10, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@pytest.fixture
+def world(database: None) -> World:
+    made = make_world()
+    made.append(lines(20, start=now_micros()))
+    return made
+
+
+@schema.parametrize()
+@settings(max_examples=10, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_answer_is_off_its_schema(case: schemathesis.Case, world: World, client: ASGIClient) -> None:
+    lead_somewhere(case, world)
+    token = world.ingest_token if case.operation.path.startswith("/api/ingest/") else world.token
+    case.call_and_validate(session=client, headers={"Authorization": f"Bearer {token}"}, checks=CHECKS)
+
+
+def lead_somewhere(case: schemathesis.Case, world: World) -> None:
+    """Nothing is there under a made-up path: three of four lead to the world's things."""
+    if len(repr(case.path_parameters)) % 4:
+        real = {name: value for name, value in things(world).items() if name in case.path_parameters}
+        case.path_parameters.update(real)
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[ASGIClient]:
+    """One for all requests: each would start an event loop of its own."""
+    with get_client(application) as opened:
+        yield opened
+
+
+@cache
+def things(world: World) -> dict[str, str]:
+    """Values of the paths' parameters, as they were at first."""
+    with maintenance():
+        return {
+            "stream": str(world.stream.uuid),
+            "slug": world.team.slug,
+            "event": "10",
+            "jti": str(IngestToken.objects.get(stream=world.stream).jti),
+            "member_id": str(Membership.objects.get(team=world.team).pk),
+            "token_id": str(PersonalAccessToken.objects.get(team=world.team).pk),
+        }
