@@ -1,0 +1,92 @@
+"""What is killed, and how: one process, at once, as the kernel does when memory runs out."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from config.runtime.supervisor import QUICK_DEATHS, QUICK_SECONDS
+from tests.runtime.instances import Instance
+
+# One of the processes that serve the web, their master, Postgres, one of its sessions, Celery's worker.
+KINDS = {"web": 50, "web master": 15, "postgres": 15, "session": 12, "worker": 8}
+_CHILD_OF = {"web": "web", "web master": "web", "postgres": "postgres", "session": "postgres", "worker": "worker"}
+
+
+@dataclass(slots=True)
+class Victims:
+    """Picks at random, but spares a program that has died so often that its supervisor would soon give up: that is a
+    promise of its own, and not what is tested here."""
+
+    instance: Instance
+    random: random.Random
+    killed: Counter[str] = field(default_factory=Counter)
+    _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _quick: Counter[str] = field(default_factory=Counter)
+
+    def kill_one(self) -> float:
+        """The moment of the kill."""
+        while True:
+            kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+            pid = self._pid_of(kind)
+            if pid is None or self._quick[_CHILD_OF[kind]] >= QUICK_DEATHS - 2:
+                time.sleep(0.05)
+                self.look()
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                self.killed[kind] += 1
+                return time.monotonic()
+
+    def look(self) -> None:
+        """Note who has been started again, and after how short a life; as the supervisor does."""
+        now = time.monotonic()
+        for name, pid in self.instance.state.children.items():
+            before, since = self._seen.get(name, (pid, now))
+            if pid != before:
+                self._quick[name] = self._quick[name] + 1 if now - since < QUICK_SECONDS else 0
+                since = now
+            elif now - since > QUICK_SECONDS:
+                self._quick[name] = 0
+            self._seen[name] = (pid, since)
+
+    def _pid_of(self, kind: str) -> int | None:
+        child = self.instance.state.children[_CHILD_OF[kind]]
+        if kind == "web":
+            return self._any(_children(child, "granian"))
+        if kind == "session":
+            return self._any(_children(child, "tailsvc_appender"))
+        return child
+
+    def _any(self, pids: list[int]) -> int | None:
+        return self.random.choice(pids) if pids else None
+
+    def all_run(self) -> bool:
+        return all(Path(f"/proc/{pid}").exists() for pid in self.instance.state.children.values())
+
+
+def _children(parent: int, word: str) -> list[int]:
+    """Those with that word in their command line."""
+    return [
+        int(process.name)
+        for process in Path("/proc").iterdir()
+        if process.name.isdigit() and _parent(process) == parent and word in _command(process)
+    ]
+
+
+def _parent(process: Path) -> int:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:  # it has ended
+        return 0
+
+
+def _command(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
