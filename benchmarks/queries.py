@@ -32,6 +32,7 @@ class Asked:
     p50_ms: float
     p95_ms: float
     default_p50_ms: float | None  # without total=false, where that differs
+    default_error: str | None
     runs: int
     cpu_ms: float
     foreign_cpu: float
@@ -86,13 +87,15 @@ class Questions:
             times, raw = self._times(operation, cursor, _RUNS, _LONGEST_SECONDS)
         cpu = cpu_seconds(self._service.roots) - before
         answer, right = json.loads(raw), expected(operation, self._data)
+        default_p50_ms, default_error = self._default(operation)
         return Asked(
             operation=operation.name,
             what=operation.what,
             min_ms=min(times),
             p50_ms=float(np.percentile(times, 50)),
             p95_ms=float(np.percentile(times, 95)),
-            default_p50_ms=self._default(operation),
+            default_p50_ms=default_p50_ms,
+            default_error=default_error,
             runs=len(times),
             cpu_ms=cpu / len(times) * 1e3,
             foreign_cpu=foreign.share,
@@ -121,14 +124,18 @@ class Questions:
         status, raw = self._service.call("GET", path)
         took = (time.perf_counter() - started) * 1e3
         if status >= 300:
-            raise Failed(f"GET {path}: {status} {raw[:300].decode('utf-8', 'replace')}")
+            raise Failed(f"GET {path.partition('?')[0]}: {status} {raw[:300].decode('utf-8', 'replace')}")
         return took, raw
 
-    def _default(self, operation: Operation) -> float | None:
+    def _default(self, operation: Operation) -> tuple[float | None, str | None]:
+        """The median with the total counted, or why there is none."""
         if not operation.has_default:
-            return None
-        times, _ = self._times(operation, None, _DEFAULT_RUNS + 1, _LONGEST_SECONDS, total=True)
-        return statistics.median(times[1:])
+            return None, None
+        try:
+            times, _ = self._times(operation, None, _DEFAULT_RUNS + 1, _LONGEST_SECONDS, total=True)
+        except Failed as error:
+            return None, str(error)
+        return statistics.median(times[1:]), None
 
     def _walk_to(self, operation: Operation) -> str | None:
         """The cursor of an operation's page, untimed: it is only had from the page before."""

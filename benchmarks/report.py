@@ -75,8 +75,9 @@ def show_ingest(console: Console, rows: Sequence[Loaded]) -> None:
 def show_queries(console: Console, rows: Sequence[Asked | Unanswered]) -> None:
     console.print(_table("Queries on the largest stream, warm", _QUERIES, [asdict(row) for row in rows]))
     for row in rows:
-        if isinstance(row, Unanswered):
-            console.print(f"{row.operation}: {row.error}", markup=False)
+        error = row.error if isinstance(row, Unanswered) else row.default_error
+        if error:
+            console.print(f"{row.operation}: {error}", markup=False)
 
 
 def _same(row: Mapping[str, object]) -> dict[str, str]:
