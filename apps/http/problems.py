@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import Error as DatabaseError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -92,13 +93,7 @@ def problem_of(error: Exception) -> Problem | None:
         return _of_engine(error)
     if isinstance(error, exceptions.APIException):
         return _of_drf(error)
-    if isinstance(error, Http404):
-        return not_found()
-    if isinstance(error, PermissionDenied):
-        return Problem(403, "You may not do this.")
-    if isinstance(error, DatabaseError) and _is_outage(error):
-        return _unavailable("The database does not answer; try again.")
-    return None
+    return _of_django(error)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:  # noqa: ARG001 (DRF's signature)
@@ -155,6 +150,18 @@ def _of_drf(error: exceptions.APIException) -> Problem:
     if isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
         headers["WWW-Authenticate"] = 'Bearer realm="tailsvc"'
     return Problem(error.status_code, str(error.detail), headers=headers)
+
+
+def _of_django(error: Exception) -> Problem | None:
+    if isinstance(error, Http404):
+        return not_found()
+    if isinstance(error, PermissionDenied):
+        return Problem(403, "You may not do this.")
+    if isinstance(error, RequestDataTooBig):
+        return Problem(413, f"The body is longer than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.")
+    if isinstance(error, DatabaseError) and _is_outage(error):
+        return _unavailable("The database does not answer; try again.")
+    return None
 
 
 def _flatten(detail: Any, name: str = "body") -> dict[str, list[str]]:

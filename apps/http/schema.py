@@ -36,6 +36,7 @@ def _expected(operation: dict[str, Any]) -> Iterator[HTTPStatus]:
         yield HTTPStatus.UNPROCESSABLE_ENTITY
     if bodies:
         yield HTTPStatus.BAD_REQUEST
+        yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE
     yield HTTPStatus.NOT_ACCEPTABLE
     yield HTTPStatus.SERVICE_UNAVAILABLE

@@ -1,5 +1,6 @@
 """What became of what was sent: refused items, and usage."""
 
+import re
 from datetime import date
 from typing import Any
 
@@ -18,6 +19,7 @@ from tailsvc.timestamps import iso_text
 
 PAGE_REJECTIONS = 100
 USAGE_DAYS_MAX = 366
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class RejectionOutput(serializers.Serializer[Any]):
@@ -109,6 +111,8 @@ def _day(request: Request, name: str) -> date | None:
     if text is None:
         return None
     try:
+        if not _DAY.fullmatch(text):  # fromisoformat() takes other forms too
+            raise ValueError
         return date.fromisoformat(text)
     except ValueError as error:
         raise unprocessable(**{name: "must be a day as YYYY-MM-DD."}) from error
