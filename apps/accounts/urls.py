@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/tokens/<int:token_id>", tokens.OneTokenView.as_view(), name="token"),
     path("api/oauth/device/code", device.DeviceCodeView.as_view(), name="device-code"),
     path("api/oauth/device/token", device.DeviceTokenView.as_view(), name="device-token"),
+    path("", pages.HomePage.as_view(), name="home"),
     path("device", pages.DevicePage.as_view(), name="device"),
     path("login", pages.LogInView.as_view(), name="login"),
     path("logout", LogoutView.as_view(template_name="accounts/logged_out.html"), name="logout"),

@@ -16,6 +16,7 @@ UNDOCUMENTED = {
     ("*", "livez"),
     ("*", "readyz"),
     ("*", "metrics"),
+    ("GET", ""),
     ("GET", "login"),
     ("POST", "login"),
     ("PUT", "login"),

@@ -80,6 +80,7 @@ RULES: dict[Key, Rule] = {
     ("*", "livez"): ANYBODY,
     ("*", "readyz"): ANYBODY,
     ("*", "metrics"): ANYBODY,
+    ("GET", ""): ANYBODY,
     ("GET", "login"): ANYBODY,
     ("POST", "login"): ANYBODY,
     ("PUT", "login"): ANYBODY,  # Django's form view takes it for a POST

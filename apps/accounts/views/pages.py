@@ -1,4 +1,4 @@
-"""The pages for people: log-in, log-out, and the confirmation of a device."""
+"""The pages for people: the first one, log-in, log-out, and the confirmation of a device."""
 
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.generic import TemplateView
 from django.views.decorators.cache import never_cache
 
 from apps.accounts import device_flow, grants, lookups, provisioning, throttling
@@ -19,6 +20,12 @@ from apps.accounts.forms import DecisionForm, UserCodeForm
 from apps.accounts.models import DeviceGrant, User
 
 _UNKNOWN_CODE = "There is no such code, or it has expired."
+
+
+class HomePage(TemplateView):
+    """Where one lands; the console will take its place."""
+
+    template_name = "accounts/home.html"
 
 
 class LogInView(auth_views.LoginView):
