@@ -10,15 +10,20 @@ from django.core.asgi import get_asgi_application
 
 from config.celery import app as celery_app
 
-django_application = get_asgi_application()
+_django = get_asgi_application()
 
-from apps.http.asgi import Endpoint, Receive, Scope, Send  # noqa: E402 (after Django's set-up)
+from django.conf import settings  # noqa: E402 (after Django's set-up)
+
+from apps.http.asgi import Endpoint, Receive, Scope, Send, with_small_bodies  # noqa: E402
 from apps.ingest import asgi as ingest  # noqa: E402
 
 __all__ = ["RAW_ROUTES", "application", "celery_app"]
 
 # A web worker that outlives its master would go on answering on the shared port.
 die_with_parent()
+
+# Nobody sends Django more than a form or a small object.
+django_application = with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)  # type: ignore[arg-type]
 
 # (prefix of the path, endpoint): what does not pass through Django. The isolation tests read this table.
 RAW_ROUTES: list[tuple[str, Endpoint]] = [(ingest.PREFIX, ingest.ingest)]
@@ -34,7 +39,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
-    await django_application(scope, receive, send)  # type: ignore[arg-type]
+    await django_application(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

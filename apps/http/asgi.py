@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from apps.http.problems import CONTENT_TYPE, Problem
+from apps.http.request_id import new_request_id
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -51,3 +52,32 @@ async def answer_problem(send: Send, problem: Problem, *, request_id: str) -> No
         content_type=CONTENT_TYPE.encode(),
         headers=problem.headers,
     )
+
+
+def with_small_bodies(endpoint: Endpoint, limit: int) -> Endpoint:
+    """The endpoint without bodies over `limit` bytes: it would put them onto the disk before it looks at them."""
+
+    async def sheltered(scope: Scope, receive: Receive, send: Send) -> None:
+        length = headers_of(scope).get(b"content-length", b"")
+        if length.isdigit() and int(length) > limit:
+            await _answer_too_long(send, limit)
+            return
+        received = 0
+
+        async def counted() -> MutableMapping[str, Any]:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            # It cleans up as if the client had hung up, and answers nothing.
+            return message if received <= limit else {"type": "http.disconnect"}
+
+        await endpoint(scope, counted, send)
+        if received > limit:
+            await _answer_too_long(send, limit)
+
+    return sheltered
+
+
+async def _answer_too_long(send: Send, limit: int) -> None:
+    problem = Problem(413, f"The body is too large; at most {limit} bytes are taken here.")
+    await answer_problem(send, problem, request_id=new_request_id(None))

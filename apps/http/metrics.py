@@ -9,6 +9,8 @@ from prometheus_client import Counter, Gauge, Histogram
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _BYTES = (256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 134217728)
 
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
 REQUESTS = Counter("tailsvc_http_requests_total", "Requests answered", ["method", "route", "status"])
 REQUEST_SECONDS = Histogram("tailsvc_http_request_seconds", "Time to answer", ["dialect"], buckets=_SECONDS)
 REQUEST_BYTES = Histogram("tailsvc_http_request_bytes", "Size of bodies received", ["dialect"], buckets=_BYTES)
@@ -29,6 +31,11 @@ COUNTS_COMPUTED = Counter("tailsvc_counts_computed_total", "Totals computed", ["
 RETENTION_EVENTS = Counter("tailsvc_retention_events_total", "Events deleted by retention")
 RETENTION_SECONDS = Histogram("tailsvc_retention_seconds", "Time of one sweep", buckets=_SECONDS)
 TASK_SECONDS = Histogram("tailsvc_task_seconds", "Time of a background task", ["task"], buckets=_SECONDS)
+
+
+def method_of(method: str | None) -> str:
+    """A method as a label: clients may send any word."""
+    return method if method in _METHODS else "other"
 
 
 def dialect_of(route: str) -> str:

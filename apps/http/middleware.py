@@ -35,7 +35,7 @@ class RequestContextMiddleware:
         match = request.resolver_match
         # The route's pattern, never the path: a path holds names and ids, and would be a label without bounds.
         route = match.route if match else "none"
-        metrics.REQUESTS.labels(request.method or "", route, str(response.status_code)).inc()
+        metrics.REQUESTS.labels(metrics.method_of(request.method), route, str(response.status_code)).inc()
         metrics.REQUEST_SECONDS.labels(metrics.dialect_of(route)).observe(seconds)
         if isinstance(response, HttpResponse):
             metrics.RESPONSE_BYTES.labels(metrics.dialect_of(route)).observe(len(response.content))

@@ -7,23 +7,25 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import TypeVar
 
 import structlog
+from prometheus_client import Counter
 
 from apps.http import metrics
 from apps.http.asgi import ClientGone, Receive, Scope, Send, answer, answer_problem, headers_of
 from apps.http.problems import RETRY_AFTER_SECONDS, Problem, problem_of
 from apps.http.request_id import new_request_id
 from apps.ingest import authentication, services
+from apps.ingest.bridge import bridge
 from apps.ingest.meter import QuotaSpent, meter
 from apps.ingest.room import Room, Share
 from apps.streams.lookups import IngestGrant
 from tailsvc import limits
 from tailsvc.bodies import BodyCollector
 from tailsvc.clock import system_clock
-from tailsvc.errors import BodyTooLarge, KeyReused
+from tailsvc.errors import BodyTooLarge
 from tailsvc.parsing import BodyKind, body_kind
 from tailsvc.storage.base import Replayed
 
@@ -38,6 +40,9 @@ log = structlog.get_logger(__name__)
 # that a slow body keeps nobody's look-up waiting.
 _parsers = ThreadPoolExecutor(2, thread_name_prefix="parse")
 _room = Room()
+# Finding a metric by its labels costs more than counting.
+_seconds = metrics.REQUEST_SECONDS.labels("native")
+_sizes = metrics.REQUEST_BYTES.labels("native")
 T = TypeVar("T")
 
 
@@ -57,8 +62,8 @@ async def ingest(scope: Scope, receive: Receive, send: Send) -> None:
     else:
         status = 200
         await answer(send, status, body, request_id=request_id, headers=extra)
-    metrics.REQUESTS.labels(scope["method"], ROUTE, str(status)).inc()
-    metrics.REQUEST_SECONDS.labels("native").observe(time.perf_counter() - started)
+    _answers(status).inc()
+    _seconds.observe(time.perf_counter() - started)
 
 
 async def _accept(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> tuple[bytes, dict[str, str] | None]:
@@ -76,18 +81,17 @@ async def _accept(scope: Scope, headers: dict[bytes, bytes], receive: Receive) -
 async def _store(
     grant: IngestGrant, body: bytes, kind: BodyKind, key: str | None
 ) -> tuple[bytes, dict[str, str] | None]:
-    metrics.REQUEST_BYTES.labels("native").observe(len(body))
+    _sizes.observe(len(body))
     prepared = await _prepare(grant, body, kind, key)
-    if not prepared.usable:
-        await _keep_rejections(grant, prepared)
-        raise _nothing_usable(prepared)
-    outcome = await asyncio.wrap_future(services.append(grant, prepared))
-    if isinstance(outcome, KeyReused):
+    outcome = await bridge().append(services.intake(), grant.stream, prepared.batch)
+    if isinstance(outcome, Exception):
         raise outcome
     if isinstance(outcome, Replayed):
         metrics.INGEST_REPLAYS.inc()
         return outcome.answer, {"Idempotency-Replayed": "true"}
     _count(grant, prepared)
+    if not prepared.usable:
+        raise _nothing_usable(prepared)  # its lines are kept for the team to see
     return prepared.answer, None
 
 
@@ -136,24 +140,20 @@ async def _in_parser(work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(_parsers, work)
 
 
-async def _keep_rejections(grant: IngestGrant, prepared: services.Prepared) -> None:
-    await asyncio.wrap_future(services.append(grant, prepared))
-    _count(grant, prepared)
-
-
 def _nothing_usable(prepared: services.Prepared) -> Problem:
     told = [f"line {one.line}: {one.reason}" for one in prepared.batch.rejections[: limits.REJECTIONS_ANSWERED]]
     return Problem(400, f"No line of the body is usable; {told[0]}.", field_errors={"body": told})
 
 
 def _count(grant: IngestGrant, prepared: services.Prepared) -> None:
-    events, refused, size = len(prepared.batch.events), prepared.rejected, prepared.batch.size
-    metrics.INGEST_EVENTS.inc(events)
-    metrics.INGEST_BYTES.inc(size)
-    if refused:
-        metrics.INGEST_REJECTIONS.inc(refused)
-    meter().add(grant, events=events, rejected=refused, size=size)
-    metrics.WAITING_BYTES.set(services.intake().waiting_bytes)
+    if prepared.rejected:
+        metrics.INGEST_REJECTIONS.inc(prepared.rejected)
+    meter().add(grant, events=len(prepared.batch.events), rejected=prepared.rejected, size=prepared.batch.size)
+
+
+@cache
+def _answers(status: int) -> Counter:
+    return metrics.REQUESTS.labels("POST", ROUTE, str(status))
 
 
 def _problem(error: Exception, request_id: str) -> Problem:

@@ -8,19 +8,25 @@ was counted waits here.
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from operator import add
+from uuid import UUID
 
 import redis
 import structlog
 from django.conf import settings
 
 from apps.streams.lookups import IngestGrant
+from tailsvc.storage.base import StreamRef
 
 PUSH_SECONDS = 1.0
 PENDING_USAGE = "tailsvc:usage"  # a hash: "team:stream:jti:day:what" -> count; Celery moves it into the database
+USAGE_COUNTERS = ("requests", "events", "rejected", "bytes")
 _DAY_SECONDS = 86_400
+_Usage = dict[tuple[StreamRef, UUID], list[int]]  # of a stream and token, a count for each of USAGE_COUNTERS
 _log = structlog.get_logger(__name__)
 
 
@@ -56,7 +62,7 @@ class Meter:
         self._lock = threading.Lock()
         self._unpushed: Counter[Window] = Counter()
         self._known: dict[Window, int] = {}
-        self._usage: Counter[str] = Counter()
+        self._usage: _Usage = {}
         self._pusher: threading.Thread | None = None
 
     def check(self, grant: IngestGrant) -> None:
@@ -72,29 +78,31 @@ class Meter:
 
     def add(self, grant: IngestGrant, *, events: int, rejected: int, size: int) -> None:
         """Count what was accepted."""
-        now = time.time()
         if grant.plan.ingest_bytes_per_day is not None:
-            self._count(_window(grant, "bytes", _DAY_SECONDS, now), size)
-        day = datetime.fromtimestamp(now, UTC).date().isoformat()
-        start = f"{grant.stream.team_id}:{grant.stream.stream_id}:{grant.jti}:{day}"
+            self._count(_window(grant, "bytes", _DAY_SECONDS, time.time()), size)
         with self._lock:
-            for what, count in (("requests", 1), ("events", events), ("rejected", rejected), ("bytes", size)):
-                if count:
-                    self._usage[f"{start}:{what}"] += count
+            counted = self._usage.get((grant.stream, grant.jti))
+            if counted is None:
+                counted = self._usage[grant.stream, grant.jti] = [0, 0, 0, 0]
+            counted[0] += 1
+            counted[1] += events
+            counted[2] += rejected
+            counted[3] += size
         self._ensure_pusher()
 
     def push(self) -> None:
         """Send what was counted, and learn what the others counted."""
         with self._lock:
             windows, self._unpushed = self._unpushed, Counter()
-            usage, self._usage = self._usage, Counter()
+            usage, self._usage = self._usage, {}
             asked = list({*windows, *self._known})
         try:
             totals = self._exchange(windows, usage, asked)
         except redis.RedisError:
             with self._lock:  # keep it for the next time
                 self._unpushed.update(windows)
-                self._usage.update(usage)
+                for what, counts in usage.items():
+                    self._usage[what] = [*map(add, counts, self._usage.get(what, [0, 0, 0, 0]))]
             return
         now = time.time()
         with self._lock:
@@ -104,12 +112,12 @@ class Meter:
                 if (window.number + 1) * window.seconds > now
             }
 
-    def _exchange(self, windows: Counter[Window], usage: Counter[str], asked: list[Window]) -> list[int]:
+    def _exchange(self, windows: Counter[Window], usage: _Usage, asked: list[Window]) -> list[int]:
         with self._redis.pipeline(transaction=False) as pipe:
             for window, count in windows.items():
                 pipe.incrby(window.key, count)
                 pipe.expire(window.key, window.seconds * 2)
-            for name, count in usage.items():
+            for name, count in _named(usage):
                 pipe.hincrby(PENDING_USAGE, name, count)
             for window in asked:
                 pipe.get(window.key)
@@ -140,6 +148,15 @@ class Meter:
                 self.push()
             except Exception as error:  # noqa: BLE001 (the thread must outlive whatever it was)
                 _log.error("meter could not push", error=repr(error))
+
+
+def _named(usage: _Usage) -> Iterator[tuple[str, int]]:
+    """The fields of PENDING_USAGE. The day is that of the push: at most a second late."""
+    day = datetime.now(UTC).date().isoformat()
+    for (stream, jti), counts in usage.items():
+        for what, count in zip(USAGE_COUNTERS, counts, strict=True):
+            if count:
+                yield f"{stream.team_id}:{stream.stream_id}:{jti}:{day}:{what}", count
 
 
 @cache

@@ -1,7 +1,7 @@
 """Accepting a body: decode, parse, refuse what is too old, append. The same for every entrance."""
 
 import hashlib
-from concurrent.futures import Future
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from operator import itemgetter
@@ -17,7 +17,7 @@ from tailsvc.errors import InvalidInput
 from tailsvc.events import Event, ParsedBody, Rejection
 from tailsvc.intake import Intake
 from tailsvc.parsing import BodyKind, parse_body
-from tailsvc.storage.base import Batch, Outcome, RetryKey
+from tailsvc.storage.base import Batch, RetryKey
 from tailsvc.timestamps import iso_text
 
 _TIMESTAMP = itemgetter(0)
@@ -49,11 +49,6 @@ def prepare(grant: IngestGrant, body: bytes, *, kind: BodyKind, key: str | None,
     retry_key = None if key is None else RetryKey(key, hashlib.blake2b(body, digest_size=16).digest(), answer)
     kept = parsed.rejections[: limits.REJECTIONS_KEPT]
     return Prepared(Batch(parsed.events, kept, retry_key, len(body)), answer, len(parsed.rejections))
-
-
-def append(grant: IngestGrant, prepared: Prepared) -> "Future[Outcome]":
-    """Appended and durable when the future has its result."""
-    return intake().submit(grant.stream, prepared.batch)
 
 
 def checked_key(text: str | None) -> str | None:
@@ -95,6 +90,11 @@ def _answer(parsed: ParsedBody) -> bytes:
     )
 
 
-def _observe(seconds: float, events: int) -> None:
+def _observe(seconds: float, batches: Sequence[Batch]) -> None:
+    """Once a commit, not once a request: with small requests that is much less."""
+    events = sum(len(batch.events) for batch in batches)
     metrics.FLUSH_SECONDS.observe(seconds)
     metrics.FLUSH_EVENTS.observe(events)
+    metrics.INGEST_EVENTS.inc(events)
+    metrics.INGEST_BYTES.inc(sum(batch.size for batch in batches))
+    metrics.WAITING_BYTES.set(intake().waiting_bytes)

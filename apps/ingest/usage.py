@@ -12,11 +12,10 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from apps.accounts.scope import maintenance
-from apps.ingest.meter import PENDING_USAGE
+from apps.ingest.meter import PENDING_USAGE, USAGE_COUNTERS
 from apps.streams.models import Stream, Usage
 
 _MOVING = f"{PENDING_USAGE}:moving"
-_COUNTERS = ("requests", "events", "rejected", "bytes")
 _Key = tuple[int, int, UUID, date]  # team, stream, jti, day
 
 
@@ -55,7 +54,7 @@ def _add(counted: dict[_Key, dict[str, int]]) -> None:
         with connections["maintenance"].cursor() as cursor:
             for (team, stream, jti, day), counts in counted.items():
                 if stream in alive:
-                    values = [counts.get(what, 0) for what in _COUNTERS]
+                    values = [counts.get(what, 0) for what in USAGE_COUNTERS]
                     cursor.execute(_ADD, [team, stream, jti, day, *values])
 
 

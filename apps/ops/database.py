@@ -5,7 +5,7 @@ from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import connections
+from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 from psycopg import sql
@@ -31,7 +31,8 @@ def prepare(report: Callable[[str], None]) -> None:
             if unapplied():
                 call_command("migrate", database="owner", interactive=False, verbosity=0)
                 report("migrated")
-            _grant(cursor)
+            with transaction.atomic(using="owner"):  # nobody is without rights in between
+                _grant(cursor)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK])
 
@@ -82,11 +83,14 @@ def _grant(cursor: CursorWrapper) -> None:
     for role in ("reader", "maintenance"):
         grantee = sql.Identifier(names[role])
         for table in tables:
+            name = sql.Identifier(table)
+            if role == "reader" and table in _SECRET_TABLES | _APPEND_ONLY_TABLES:
+                cursor.execute(sql.SQL("REVOKE ALL ON {} FROM {}").format(name, grantee))  # an earlier version's rights
             if role == "reader" and table in _SECRET_TABLES:
                 continue
             append_only = role == "reader" and table in _APPEND_ONLY_TABLES
             rights = sql.SQL("SELECT, INSERT" if append_only else "SELECT, INSERT, UPDATE, DELETE")
-            cursor.execute(sql.SQL("GRANT {} ON {} TO {}").format(rights, sql.Identifier(table), grantee))
+            cursor.execute(sql.SQL("GRANT {} ON {} TO {}").format(rights, name, grantee))
         cursor.execute(sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(grantee))
     cursor.execute(
         sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(sql.Identifier(names["appender"]))

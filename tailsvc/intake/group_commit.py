@@ -4,15 +4,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 
 from tailsvc import limits
 from tailsvc.clock import Clock
-from tailsvc.errors import InvalidInput, OutcomeUnknown, StorageUnavailable, TailsvcError
-from tailsvc.storage.base import Batch, EventStore, Outcome, StreamRef
+from tailsvc.errors import InvalidInput, KeyReused, OutcomeUnknown, StorageUnavailable, TailsvcError
+from tailsvc.storage.base import Appended, Batch, EventStore, Outcome, StreamRef
 
 _RETRY_PAUSE_SECONDS = 0.1
+
+
+Tell = Callable[["Outcome | Exception"], None]
 
 
 class IntakeFull(StorageUnavailable):
@@ -22,7 +26,7 @@ class IntakeFull(StorageUnavailable):
 @dataclass(slots=True)
 class _Waiting:
     batch: Batch
-    future: "Future[Outcome]"
+    tell: Tell
     since: float
 
 
@@ -35,7 +39,7 @@ class _Lane:
 
 
 class Intake:
-    """Takes batches from any thread. `observe(seconds, events)` is told of every commit."""
+    """Takes batches from any thread. `observe(seconds, batches)` is told of every commit and of what it appended."""
 
     def __init__(
         self,
@@ -43,50 +47,74 @@ class Intake:
         clock: Clock,
         *,
         threads: int = 4,
-        observe: Callable[[float, int], None] = lambda _seconds, _events: None,
+        observe: Callable[[float, Sequence[Batch]], None] = lambda _seconds, _batches: None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._observe = observe
-        self._lock = threading.Lock()
+        self._idle = threading.Condition()
         self._lanes: dict[StreamRef, _Lane] = {}
-        self._workers = ThreadPoolExecutor(threads, thread_name_prefix="intake")
+        self._ready: SimpleQueue[_Lane | None] = SimpleQueue()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"intake-{number}", daemon=True) for number in range(threads)
+        ]
         self.waiting_bytes = 0
+        for thread in self._threads:
+            thread.start()
 
     def submit(self, stream: StreamRef, batch: Batch) -> "Future[Outcome]":
         """The future's result is there after COMMIT; its exception is a TailsvcError. Raises IntakeFull."""
-        waiting = _Waiting(batch, Future(), time.monotonic())
-        with self._lock:
+        future: Future[Outcome] = Future()
+
+        def tell(outcome: Outcome | Exception) -> None:
+            if isinstance(outcome, Exception) and not isinstance(outcome, KeyReused):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
+
+        self.hand_in(stream, batch, tell)
+        return future
+
+    def hand_in(self, stream: StreamRef, batch: Batch, tell: Tell) -> None:
+        """`tell` is called after COMMIT, or with the error, from a thread of ours. Raises IntakeFull."""
+        waiting = _Waiting(batch, tell, time.monotonic())
+        with self._idle:
             if self.waiting_bytes + batch.size > limits.WAITING_BYTES and self.waiting_bytes:
                 raise IntakeFull("Too much waits to be stored; try again.")
             self.waiting_bytes += batch.size
             lane = self._lanes.get(stream)
             if lane is not None:
                 lane.waiting.append(waiting)
-                return waiting.future
+                return
             lane = self._lanes[stream] = _Lane(stream)
             lane.waiting.append(waiting)
-        self._workers.submit(self._flush_lane, lane)
-        return waiting.future
+        self._ready.put(lane)
 
     def close(self) -> None:
-        """Wait until everything submitted is answered."""
-        self._workers.shutdown(wait=True)
+        """Wait until everything handed in is answered, and end the threads."""
+        with self._idle:
+            self._idle.wait_for(lambda: not self._lanes)
+        for _ in self._threads:
+            self._ready.put(None)
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self) -> None:
+        while (lane := self._ready.get()) is not None:
+            self._flush_lane(lane)
 
     def _flush_lane(self, lane: _Lane) -> None:
-        with self._lock:
+        with self._idle:
             taken = self._take(lane)
-        try:
-            self._flush(lane.stream, taken)
-        finally:
-            with self._lock:
-                self.waiting_bytes -= sum(waiting.batch.size for waiting in taken)
-                finished = not lane.waiting
-                if finished:
-                    del self._lanes[lane.stream]
-            if not finished:
-                # To the end of the queue: a busy stream must not keep a worker from the others.
-                self._workers.submit(self._flush_lane, lane)
+        self._flush(lane.stream, taken)
+        with self._idle:
+            self.waiting_bytes -= sum(waiting.batch.size for waiting in taken)
+            if not lane.waiting:
+                del self._lanes[lane.stream]
+                self._idle.notify_all()
+                return
+        # To the end of the queue: a busy stream must not keep a thread from the others.
+        self._ready.put(lane)
 
     def _take(self, lane: _Lane) -> list[_Waiting]:
         """What fits into one flush; at least one."""
@@ -107,15 +135,15 @@ class Intake:
             self._flush_apart(stream, taken, error)
         except Exception as error:  # noqa: BLE001 (whatever it is, nobody may be left waiting)
             for waiting in taken:
-                waiting.future.set_exception(error)
+                waiting.tell(error)
         else:
             for waiting, outcome in zip(taken, outcomes, strict=True):
-                waiting.future.set_result(outcome)
+                waiting.tell(outcome)
 
     def _flush_apart(self, stream: StreamRef, taken: Sequence[_Waiting], error: TailsvcError) -> None:
         """One request's data must not fail its neighbours'."""
         if len(taken) == 1:
-            taken[0].future.set_exception(error)
+            taken[0].tell(error)
             return
         for waiting in taken:
             self._flush(stream, [waiting])
@@ -135,5 +163,8 @@ class Intake:
                     raise
                 time.sleep(_RETRY_PAUSE_SECONDS)
             else:
-                self._observe(time.monotonic() - started, sum(len(batch.events) for batch in batches))
+                fresh = zip(batches, outcomes, strict=True)
+                self._observe(
+                    time.monotonic() - started, [batch for batch, outcome in fresh if isinstance(outcome, Appended)]
+                )
                 return outcomes

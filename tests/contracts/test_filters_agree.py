@@ -25,7 +25,7 @@ text_fields = st.sampled_from(sorted(TEXT_FIELDS))
 names = st.sampled_from(["a", "b", "ä", "a.b", "it's"])
 numbers = st.one_of(st.integers(-3, 600), st.floats(-1e6, 1e6, allow_nan=False), st.sampled_from([1e300, 5e-324, 0.1]))
 attribute_values = st.one_of(
-    texts, st.integers(-3, 3), numbers, st.booleans(), st.none(), st.lists(st.integers(), max_size=2),
+    texts, st.integers(-3, 3), numbers, st.booleans(), st.none(), st.lists(st.integers(-(2**53), 2**53), max_size=2),
     st.sampled_from(["1", "1.0", "true", "-0"]),
 )  # fmt: skip
 

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views import View
-from django.views.generic import TemplateView
 from django.views.decorators.cache import never_cache
+from django.views.generic import TemplateView
 
 from apps.accounts import device_flow, grants, lookups, provisioning, throttling
 from apps.accounts.errors import RuleBroken

@@ -1,6 +1,7 @@
 """PostgresEventStore: the protocol over the statements."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from psycopg import sql
 from psycopg.sql import SQL
@@ -55,7 +56,7 @@ class PostgresEventStore:
 
     def scan(self, stream: StreamRef, scan: Scan) -> Page:
         where = Where()
-        condition = where.selection(stream, scan.selection)
+        condition = where.selection(stream, _narrowed(scan))
         if scan.after is not None:
             condition = SQL("{} AND {}").format(condition, where.behind(scan.after, scan.direction))
         statement = SQL(STATEMENTS["scan"]).format(
@@ -108,3 +109,17 @@ class PostgresEventStore:
 
     def close(self) -> None:
         self._pools.close()
+
+
+def _narrowed(scan: Scan) -> Selection:
+    """The window from the last page's end on.
+
+    It says nothing that the comparison with `after` does not say, but Postgres starts its walk of the index at the
+    window's edge: without this a deep page reads all that lies before it (24 ms at a million events; 0.1 with it).
+    """
+    selection, after = scan.selection, scan.after
+    if after is None:
+        return selection
+    if scan.direction is Direction.NEWEST_FIRST:
+        return replace(selection, end=after.timestamp if selection.end is None else min(selection.end, after.timestamp))
+    return replace(selection, start=max(selection.start or 0, after.timestamp))
