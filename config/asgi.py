@@ -1,5 +1,6 @@
 """One ASGI port: the log paths go to plain callables, everything else to Django."""
 
+import gc
 import os
 
 from config.runtime.children import die_with_parent
@@ -27,6 +28,14 @@ django_application = with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_
 
 # (prefix of the path, endpoint): what does not pass through Django. The isolation tests read this table.
 RAW_ROUTES: list[tuple[str, Endpoint]] = [(ingest.PREFIX, ingest.ingest)]
+
+
+# Python looks for garbage in cycles whenever 700 more objects live than before, and a batch of events makes tens of
+# thousands that are in none. What is loaded by now stays for good and needs no looking at. (CPU of parsing a batch: a
+# third less; of a single line: a quarter.)
+gc.collect()
+gc.freeze()
+gc.set_threshold(20_000, 20, 50)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

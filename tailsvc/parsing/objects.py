@@ -1,7 +1,8 @@
-"""A JSON object to columns, whatever it holds: the plain way, which `shapes` shortens for the usual line."""
+"""A JSON object to columns, whatever it holds: the plain way, which `object_tables` shortens for many alike."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from tailsvc.limits import ATTRIBUTES_PER_EVENT
 from tailsvc.parsing import columns
@@ -13,6 +14,8 @@ from tailsvc.parsing.json_values import normal
 CADDY_MARK = "resp_headers"  # a key that only Caddy's access log has
 _NAME_PARTS = 3  # of the longest dotted name that we know, but for the last
 
+_KEYS_REMEMBERED = 64  # more are data, not a shape
+
 _Path = tuple[str, ...]
 _read_seconds = columns.duration_reader(1000.0)
 
@@ -22,7 +25,7 @@ def read_object(values: Mapping[str, Any]) -> Reading:
     rest: dict[str, Any] = normal(values)
     found = columns.blank()
     taken: list[_Path] = []
-    for alias, path, value in sorted(_named(rest, ()), key=lambda named: named[0].rank):
+    for alias, path, value in _ranked(rest):
         if value is None:  # a field of ours that is null says nothing
             taken.append(path)
         elif found[alias.column] is None and (read := alias.read(value)) is not None:
@@ -43,6 +46,28 @@ def first_attributes(attributes: dict[str, Any]) -> dict[str, Any] | None:
     if len(attributes) > ATTRIBUTES_PER_EVENT:
         attributes = dict(list(attributes.items())[:ATTRIBUTES_PER_EVENT])
     return attributes or None
+
+
+class _Known(NamedTuple):
+    """What the keys of an object alone tell."""
+
+    fields: list[tuple[Alias, _Path]]  # preferred names first
+    nested: list[str]  # an object under one of these may hold further fields
+
+
+def _ranked(values: dict[str, Any]) -> list[tuple[Alias, _Path, Any]]:
+    """What we know by name, the preferred names first. For flat objects that is worked out once for their keys."""
+    if len(values) <= _KEYS_REMEMBERED:
+        known = _known(tuple(values))
+        if not any(type(values[key]) is dict for key in known.nested):
+            return [(alias, path, values[path[0]]) for alias, path in known.fields]
+    return sorted(_named(values, ()), key=lambda named: named[0].rank)
+
+
+@lru_cache(maxsize=1024)
+def _known(keys: tuple[str, ...]) -> _Known:
+    fields = [(alias, (key,)) for key in keys if (alias := find(key)) is not None]
+    return _Known(sorted(fields, key=lambda field: field[0].rank), [key for key in keys if leads_to_alias(key)])
 
 
 def _named(values: dict[str, Any], above: _Path) -> Iterator[tuple[Alias, _Path, Any]]:
