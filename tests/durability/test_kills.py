@@ -55,9 +55,11 @@ def kill_round(load: Load, victims: Victims) -> float:
     time.sleep(victims.random.uniform(0, 0.8))
     until(lambda: load.waiting() >= len(load.producers) / 2, "half of the producers to wait for an answer")
     killed_at = victims.kill_one()
-    until(lambda: load.has_settled_since(killed_at), "every producer to get on", seconds=HEALED_WITHIN_SECONDS)
-    until(victims.all_run, "every program to be started again", seconds=HEALED_WITHIN_SECONDS)
-    victims.look()
+
+    def is_well() -> bool:
+        return victims.all_run() and load.has_settled_since(killed_at)
+
+    until(is_well, "every program to run and every producer to get on", seconds=HEALED_WITHIN_SECONDS)
     return killed_at
 
 

@@ -35,24 +35,28 @@ class Victims:
             pid = self._pid_of(kind)
             if pid is None or self._quick[_CHILD_OF[kind]] >= QUICK_DEATHS - 2:
                 time.sleep(0.05)
-                self.look()
+                self.all_run()
                 continue
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 self.killed[kind] += 1
                 return time.monotonic()
 
-    def look(self) -> None:
-        """Note who has been started again, and after how short a life; as the supervisor does."""
+    def all_run(self) -> bool:
+        children = self.instance.state.children
+        for name, pid in children.items():
+            self._note(name, pid)
+        return all(Path(f"/proc/{pid}").exists() for pid in children.values())
+
+    def _note(self, name: str, pid: int) -> None:
+        """Who has been started again, and after how short a life: counted as the supervisor does."""
         now = time.monotonic()
-        for name, pid in self.instance.state.children.items():
-            before, since = self._seen.get(name, (pid, now))
-            if pid != before:
-                self._quick[name] = self._quick[name] + 1 if now - since < QUICK_SECONDS else 0
-                since = now
-            elif now - since > QUICK_SECONDS:
-                self._quick[name] = 0
-            self._seen[name] = (pid, since)
+        before, since = self._seen.get(name, (pid, now))
+        if now - since > QUICK_SECONDS:
+            self._quick[name] = 0
+        elif pid != before:
+            self._quick[name] += 1
+        self._seen[name] = (pid, since if pid == before else now)
 
     def _pid_of(self, kind: str) -> int | None:
         child = self.instance.state.children[_CHILD_OF[kind]]
@@ -64,9 +68,6 @@ class Victims:
 
     def _any(self, pids: list[int]) -> int | None:
         return self.random.choice(pids) if pids else None
-
-    def all_run(self) -> bool:
-        return all(Path(f"/proc/{pid}").exists() for pid in self.instance.state.children.values())
 
 
 def _children(parent: int, word: str) -> list[int]:

@@ -28,8 +28,16 @@ def tailsvc_up(home: Path, *, port: int = 0, workers: int = 2) -> Iterator["Serv
         instance.line_with("ready", seconds=FIRST_START_SECONDS)
         until(lambda: set(instance.state.children) >= CHILDREN, "every child to run")
         yield Service(instance, instance.state.address)
+    except BaseException as error:
+        error.add_note("\n".join([instance.text[-4000:], *_ends_of_logs(home / "log")]))
+        raise
     finally:
         instance.close()
+
+
+def _ends_of_logs(folder: Path) -> Iterator[str]:
+    for log in sorted(folder.glob("*.log")):
+        yield f"--- {log.name}:\n{log.read_text(errors='replace')[-8000:]}"
 
 
 @dataclass(frozen=True, slots=True)
