@@ -11,6 +11,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from apps.http.problems import Problem, as_http
 from apps.ops import health
+from apps.ops.queue import WaitingTasks
 
 # The supervisor recognises its own web server by this: another may have been left on the port.
 _RUN_ID = os.environ.get("TAILSVC_RUN_ID", "")
@@ -38,7 +39,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
         _forget_dead_processes(Path(os.environ["PROMETHEUS_MULTIPROC_DIR"]))
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    asked = CollectorRegistry()
+    asked.register(WaitingTasks())
+    text = generate_latest(registry) + generate_latest(asked)
+    return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
 
 
 def _forget_dead_processes(folder: Path) -> None:
