@@ -14,7 +14,7 @@ class WaitingTasks(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         client = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
         try:
-            waiting = int(client.llen(settings.CELERY_TASK_DEFAULT_QUEUE))  # type: ignore[arg-type]
+            waiting = int(client.llen(settings.CELERY_TASK_DEFAULT_QUEUE))
         except redis.RedisError:
             return
         finally:
