@@ -16,6 +16,9 @@ from tests.runtime.instances import Instance
 KINDS = {"web": 50, "web master": 15, "postgres": 15, "session": 12, "worker": 8}
 _CHILD_OF = {"web": "web", "web master": "web", "postgres": "postgres", "session": "postgres", "worker": "worker"}
 
+# A life is seen to end when the next one begins.
+_RESTART_SECONDS = 5.0
+
 
 @dataclass(slots=True)
 class Victims:
@@ -52,7 +55,7 @@ class Victims:
         """Who has been started again, and after how short a life: counted as the supervisor does."""
         now = time.monotonic()
         before, since = self._seen.get(name, (pid, now))
-        if now - since > QUICK_SECONDS:
+        if now - since > QUICK_SECONDS + _RESTART_SECONDS:
             self._quick[name] = 0
         elif pid != before:
             self._quick[name] += 1
