@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit, urlunsplit
 
+import psycopg
 import pytest
 from django.conf import settings
 
@@ -15,7 +16,9 @@ from tailsvc.queries import Direction, Scan, Selection
 from tailsvc.storage.base import Appended, Batch, EventStore, Replayed, RetryKey, StreamRef
 from tailsvc.storage.postgres import Pools, PostgresEventStore
 from tailsvc.storage.postgres import pools as pools_module
+from tailsvc.storage.postgres.lost_commits import CommitLost, committed
 from tests.contracts.conftest import open_stream
+from tests.servers import RunningServer, reachable_folder, start_postgres
 
 pytestmark = pytest.mark.contract
 NOW = 1_767_225_600_000_000
@@ -198,3 +201,70 @@ def test_a_replay_in_a_flush_whose_commit_was_lost_keeps_its_answer(postgres_sto
         fresh = Batch([Event(NOW, b"b")], key=RetryKey("other", b"hash", b"other"))
         assert store.append(stream, [again, fresh], now=NOW) == [Replayed(b"answer"), Appended(2)]
     assert lines(postgres_store, stream) == [b"a", b"b"]
+
+
+# After a crash the server gives the numbers of transactions that it lost to others.
+
+
+@pytest.fixture
+def pools(database: None) -> Iterator[Pools]:
+    found = Pools(**settings.ROLE_URLS, size=2)
+    yield found
+    found.close()
+
+
+def number_of_another(pools: Pools) -> str:
+    """Of a transaction that committed, and has nothing to do with ours."""
+    with pools.appender() as connection, connection.transaction():
+        row = connection.execute("SELECT pg_current_xact_id()::text").fetchone()
+        assert row is not None
+        return str(row[0])
+
+
+def test_another_s_commit_under_a_lost_number_is_not_ours(pools: Pools, postgres_store: EventStore) -> None:
+    stream = open_stream(postgres_store)
+    postgres_store.append(stream, [BATCH], now=NOW)
+    lost = CommitLost(number_of_another(pools), flush=1, before=1, outcomes=[Appended(2)])
+    assert committed(pools, stream, lost) is False
+
+
+def test_where_others_took_ids_since_it_cannot_be_told(pools: Pools, postgres_store: EventStore) -> None:
+    stream = open_stream(postgres_store)
+    postgres_store.append(stream, [BATCH, BATCH], now=NOW)
+    lost = CommitLost(number_of_another(pools), flush=1, before=1, outcomes=[Appended(2)])
+    with pytest.raises(OutcomeUnknown):
+        committed(pools, stream, lost)
+
+
+def test_a_number_that_was_never_given_out_did_not_commit(pools: Pools, postgres_store: EventStore) -> None:
+    stream = open_stream(postgres_store)
+    future = str(int(number_of_another(pools)) + 1_000_000_000)
+    assert committed(pools, stream, CommitLost(future, flush=1, before=0, outcomes=[])) is False
+
+
+def test_a_crashed_server_does_give_the_number_of_a_lost_transaction_to_another() -> None:
+    """Why the number alone is not believed. If this fails one day, the mark on the head may go."""
+    with reachable_folder() as folder:
+        server = start_postgres(folder / "postgres", fsync=True)
+        number = crash_inside_a_transaction(server)
+        server = start_postgres(folder / "postgres", fsync=True)
+        with psycopg.connect(server.url, autocommit=True) as connection:
+            reused = None
+            while reused is None or reused < number:
+                row = connection.execute("INSERT INTO t VALUES (1) RETURNING pg_current_xact_id()::text").fetchone()
+                assert row is not None
+                reused = int(row[0])
+            row = connection.execute("SELECT pg_xact_status(%s::xid8)", [str(number)]).fetchone()
+            assert (reused, row) == (number, ("committed",))
+        server.stop()
+
+
+def crash_inside_a_transaction(server: RunningServer) -> int:
+    connection = psycopg.connect(server.url, autocommit=True)
+    connection.execute("CREATE TABLE t (a int)")
+    connection.execute("BEGIN")
+    row = connection.execute("INSERT INTO t VALUES (1) RETURNING pg_current_xact_id()::text").fetchone()
+    assert row is not None
+    server.kill()
+    connection.close()
+    return int(row[0])

@@ -1,6 +1,6 @@
 """Appending: take ids under the head's lock, insert, commit; exactly once for requests with a key."""
 
-import time
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import count
@@ -12,6 +12,7 @@ from psycopg import sql
 from tailsvc.errors import KeyReused, OutcomeUnknown, StorageUnavailable, UnknownStream
 from tailsvc.events import Event
 from tailsvc.storage.base import Appended, Batch, Outcome, Replayed, RetryKey, StreamRef
+from tailsvc.storage.postgres.lost_commits import CommitLost, committed
 from tailsvc.storage.postgres.pools import Connection, Pools
 from tailsvc.storage.postgres.rows import COLUMN_TYPES, COLUMNS, to_row, to_texts
 from tailsvc.storage.postgres.statements import STATEMENTS, plain
@@ -36,8 +37,10 @@ def append(pools: Pools, stream: StreamRef, batches: Sequence[Batch], now: int) 
                 return _Append(connection, stream, batches, now).run()
         except KeyFoundUnderLock:
             continue
-        except _CommitLost as lost:
-            return _after_lost_commit(pools, lost)
+        except CommitLost as lost:
+            if committed(pools, stream, lost):
+                return lost.outcomes
+            raise StorageUnavailable("The database went away before the commit; nothing was stored.") from lost
 
 
 def find_keys(connection: Connection, stream: StreamRef, keys: Iterable[RetryKey]) -> dict[str, tuple[bytes, bytes]]:
@@ -56,15 +59,6 @@ def outcome_of_key(found: dict[str, tuple[bytes, bytes]], key: RetryKey) -> Repl
     return Replayed(earlier[1])
 
 
-class _CommitLost(Exception):
-    """The connection died inside COMMIT; `xact` tells later what became of it."""
-
-    def __init__(self, xact: str, outcomes: list[Outcome]) -> None:
-        super().__init__(xact)
-        self.xact = xact
-        self.outcomes = outcomes
-
-
 class _Append:
     """One flush of one stream on one connection."""
 
@@ -74,6 +68,7 @@ class _Append:
         self.batches = batches
         self.now = now
         self.ids = {"stream_id": stream.stream_id, "team_id": stream.team_id}
+        self.flush = secrets.randbits(63)
         self.settled: Sequence[Outcome | None] = ()  # of each batch; None: it is to be inserted
 
     def run(self) -> list[Outcome]:
@@ -157,7 +152,7 @@ class _Append:
         except psycopg.Error as error:
             if not self.connection.broken or not xact:
                 raise
-            raise _CommitLost(xact, self._outcomes(before)) from error
+            raise CommitLost(xact, self.flush, before, self._outcomes(before)) from error
 
     def _refuse_taken_keys(self, fresh: Sequence[Batch]) -> None:
         """Look again, now that the head is ours and nobody else can commit to this stream."""
@@ -192,7 +187,7 @@ class _Append:
 
     def _taking(self, events: Sequence[Event]) -> dict[str, Any]:
         size = sum(len(event.raw) for event in events)
-        return {**self.ids, "n": len(events), "bytes": size, "now": self.now}
+        return {**self.ids, "n": len(events), "bytes": size, "now": self.now, "flush": self.flush}
 
     def _first(self, row: tuple[Any, ...] | None) -> int:
         if row is None:
@@ -217,22 +212,3 @@ def _small_statement(events: int) -> bytes:
         values=sql.SQL(", ").join(rows),
     )
     return statement.as_bytes(None)
-
-
-def _after_lost_commit(pools: Pools, lost: _CommitLost) -> list[Outcome]:
-    """Ask what became of the transaction: acknowledged is only what is known to be there."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        try:
-            with pools.appender() as connection:
-                row = connection.execute(plain("outcome"), {"xact": lost.xact}).fetchone()
-        except StorageUnavailable:
-            time.sleep(0.1)
-            continue
-        status = row[0] if row else None
-        if status == "committed":
-            return lost.outcomes
-        if status == "aborted":
-            raise StorageUnavailable("The database went away before the commit; nothing was stored.")
-        time.sleep(0.05)  # in progress: the old backend has not noticed yet
-    raise OutcomeUnknown("The database went away inside the commit; send again with the same key.")

@@ -10,9 +10,9 @@ INSERT INTO log_upkeep (stream_id, team_id) VALUES (%(stream_id)s, %(team_id)s)
 ON CONFLICT (stream_id) DO NOTHING
 
 -- name: take_ids
--- Lock the head and take the next n ids; the transaction's number tells later whether its COMMIT arrived.
+-- Lock the head and take the next n ids; the transaction's number and mark tell later whether its COMMIT arrived.
 UPDATE log_stream_head
-SET last_id = last_id + %(n)s, bytes = bytes + %(bytes)s, appended_at = %(now)s
+SET last_id = last_id + %(n)s, bytes = bytes + %(bytes)s, appended_at = %(now)s, flush = %(flush)s
 WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
 RETURNING last_id - %(n)s, pg_current_xact_id()::text
 
@@ -32,8 +32,12 @@ WITH head AS (
 SELECT before FROM head
 
 -- name: outcome
--- Did a transaction commit? NULL if it is too old to be known.
+-- Did a transaction commit? NULL if it is too old to be known, an error if the number was not given out.
 SELECT pg_xact_status(%(xact)s::xid8)
+
+-- name: last_flush
+-- Up to which id, and by which transaction, ids were taken.
+SELECT last_id, flush FROM log_stream_head WHERE stream_id = %(stream_id)s
 
 -- name: find_keys
 -- Which of these keys were taken before, and what was answered.

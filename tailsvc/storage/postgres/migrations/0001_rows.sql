@@ -9,7 +9,8 @@ CREATE TABLE log_stream_head (
     epoch       uuid   NOT NULL DEFAULT gen_random_uuid(),  -- renewed after a restore
     last_id     bigint NOT NULL DEFAULT 0,
     bytes       bigint NOT NULL DEFAULT 0,                  -- of raw lines, ever appended
-    appended_at bigint                                      -- microseconds since 1970-01-01 UTC
+    appended_at bigint,                                     -- microseconds since 1970-01-01 UTC
+    flush       bigint                                      -- the mark of the last transaction that took ids
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000);
 
 -- Upkeep of a stream: retention, deletion and compaction lock this row, never the head.
