@@ -60,7 +60,6 @@ def _pool(url: str, options: str, size: int) -> ConnectionPool[Connection]:
         url,
         kwargs={"autocommit": True, "options": options, "connect_timeout": 5},
         configure=_configure,
-        check=_check,
         min_size=0,
         max_size=size,
         max_idle=300,
@@ -69,16 +68,24 @@ def _pool(url: str, options: str, size: int) -> ConnectionPool[Connection]:
     )
 
 
-def _check(connection: Connection) -> None:
+def _is_ended(connection: Connection) -> bool:
     """An idle connection whose socket has something to read was ended by the server: no round trip is needed to know.
 
     Found here, a restart of Postgres costs nobody an answer; found in the middle of an append it would.
     """
     poller = select.poll()
     poller.register(connection.fileno(), select.POLLIN | select.POLLHUP)
-    if poller.poll(0):
-        connection.close()  # else the pool, seeing it idle, takes it back and offers it for ever
-        raise psycopg.OperationalError("the server has closed the connection")
+    return bool(poller.poll(0))
+
+
+def _take(pool: ConnectionPool[Connection]) -> Connection:
+    """A connection that is alive. (The pool's own `check` pauses for seconds after each one that is not.)"""
+    while True:
+        connection = pool.getconn()
+        if not _is_ended(connection):
+            return connection
+        connection.close()
+        pool.putconn(connection)  # which replaces it
 
 
 def _configure(connection: Connection) -> None:
@@ -92,8 +99,11 @@ def _configure(connection: Connection) -> None:
 def _checkout(pool: ConnectionPool[Connection]) -> Iterator[Connection]:
     pool.open()
     try:
-        with pool.connection() as connection:
+        connection = _take(pool)
+        try:
             yield connection
+        finally:
+            pool.putconn(connection)
     except PoolTimeout as error:
         raise StorageUnavailable("The database cannot be reached; try again.") from error
     except psycopg.errors.QueryCanceled as error:
