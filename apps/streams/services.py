@@ -18,8 +18,6 @@ from apps.streams.models import Stream
 
 RESTORABLE_FOR = timedelta(hours=24)
 _ADDRESS = re.compile(r"[A-Za-z0-9_-]{1,80}")
-# What Feldera allows as a pipeline's name; only such names are addresses in the dialects, others by their slug.
-_PIPELINE_NAME = re.compile(r"(?![-_])[A-Za-z0-9_-]{1,63}(?<![-_])")
 
 
 def create_stream(
@@ -62,19 +60,6 @@ def find_stream(address: str, *, deleted: bool = False) -> Stream:
     if found is None:
         raise NotThere("stream")
     return found
-
-
-def find_by_name(address: str) -> Stream:
-    """How a dialect addresses a stream: by its name if that is a legal pipeline name, else by its slug."""
-    if not _ADDRESS.fullmatch(address):
-        raise NotThere("stream")
-    named = Stream.objects.filter(name=address, deleted_at__isnull=True).first()
-    if named is not None and _PIPELINE_NAME.fullmatch(address):
-        return named
-    slugged = Stream.objects.filter(slug=address, deleted_at__isnull=True).first()
-    if slugged is None:
-        raise NotThere("stream")
-    return slugged
 
 
 def update_stream(
