@@ -142,7 +142,7 @@ async def _in_parser(work: Callable[[], T]) -> T:
 
 def _nothing_usable(prepared: services.Prepared) -> Problem:
     told = [f"line {one.line}: {one.reason}" for one in prepared.batch.rejections[: limits.REJECTIONS_ANSWERED]]
-    return Problem(400, f"No line of the body is usable; {told[0]}.", field_errors={"body": told})
+    return Problem(400, f"No line of the body is usable; {told[0].rstrip('.')}.", field_errors={"body": told})
 
 
 def _count(grant: IngestGrant, prepared: services.Prepared) -> None:

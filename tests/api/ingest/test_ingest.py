@@ -110,6 +110,8 @@ def test_a_body_without_one_usable_line_is_refused_and_its_lines_are_kept(api: A
     assert answer.status == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert len(answer.json()["errors"]["body"]) == limits.REJECTIONS_ANSWERED
+    assert answer.json()["message"].startswith("No line of the body is usable; line 1: ")
+    assert not answer.json()["message"].endswith("..")
     assert stored(api, world) == []
     kept = api.get(f"/api/streams/{world.stream.uuid}/rejections", token=world.token).json()
     assert len(kept["data"]) == 60
