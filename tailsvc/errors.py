@@ -11,6 +11,7 @@ TailsvcError
 │   └── CursorMismatch      a good cursor with another window, filter, query or direction
 ├── CursorExpired           the cursor's position lies behind retention, or the stream was restored
 ├── KeyReused               an idempotency key came again with another body
+├── TooManyDeletions        as many deletions wait to be carried out as a stream may have; try again later
 ├── UnknownStream           the stream has no head: it was never opened, or is purged
 └── StorageUnavailable      the database did not answer in time; try again later
     └── OutcomeUnknown      the connection died inside a commit and the outcome could not be had
@@ -66,6 +67,10 @@ class CursorExpired(TailsvcError):
 
 
 class KeyReused(TailsvcError):
+    pass
+
+
+class TooManyDeletions(TailsvcError):
     pass
 
 

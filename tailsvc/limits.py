@@ -41,6 +41,14 @@ VALUES_PER_CLAUSE = 1000
 PATTERN_CHARS = 4096
 CONTEXT_EVENTS = 100
 
+# A histogram is drawn: more buckets than a wide screen has columns help nobody, and each is counted and sent.
+HISTOGRAM_BUCKETS = 5_000
+FACET_FIELDS = 20
+FACET_VALUES = 100
+FACET_VALUES_DEFAULT = 10
+# Deletions that wait for their erasure: every read has to apply each of them.
+DELETIONS_WAITING = 64
+
 # Appending
 # One flush: enough to make a commit's cost vanish, small enough that followers see progress.
 FLUSH_EVENTS = 20_000

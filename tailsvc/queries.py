@@ -1,6 +1,6 @@
 """What can be asked of a store, and what it answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -53,6 +53,17 @@ class Head:
     appended_at: int | None  # microseconds
 
 
+class Split(StrEnum):
+    """What a histogram tells apart."""
+
+    LEVEL = "level"
+    STATUS_CLASS = "status_class"
+
+
+# Pieces of the stream that could not be read, named for people; what was answered is right but for their events.
+Incomplete = tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
     """Events in the order asked for. `head` is the stream's as the page was read; None where nothing was found."""
@@ -60,3 +71,26 @@ class Page:
     events: Sequence[StoredEvent]
     has_more: bool
     head: Head | None
+    incomplete: Incomplete = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """Counts by the buckets' first microsecond (a multiple of the interval) and by the split's value.
+
+    Events without the split field count under ""; buckets without events are left out.
+    """
+
+    buckets: Mapping[int, Mapping[str, int]]
+    incomplete: Incomplete = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """For each field its most frequent values as texts, most frequent first, ties in the order of the texts.
+
+    Events that lack the field are not counted.
+    """
+
+    values: Mapping[str, Sequence[tuple[str, int]]]
+    incomplete: Incomplete = ()

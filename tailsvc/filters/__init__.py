@@ -4,7 +4,7 @@ The meaning is said once, by `matching`; every other evaluator (SQL in the Postg
 """
 
 from tailsvc.filters.clauses import Ignored, parse_clauses
-from tailsvc.filters.matching import matches
+from tailsvc.filters.matching import matches, value_of
 from tailsvc.filters.nodes import (
     EVERYTHING,
     And,
@@ -32,4 +32,5 @@ __all__ = [
     "Or",
     "matches",
     "parse_clauses",
+    "value_of",
 ]

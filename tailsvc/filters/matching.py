@@ -32,11 +32,11 @@ def matches(condition: Filter, event: Event) -> bool:  # noqa: PLR0911 (one arm 
         case Not(part):
             return not matches(part, event)
         case OneOf(field, values):
-            return _one_of(_value(event, field), values, of_attribute=field.startswith(ATTRIBUTE_PREFIX))
+            return one_of(value_of(event, field), values, of_attribute=field.startswith(ATTRIBUTE_PREFIX))
         case Between():
-            return _between(_value(event, condition.field), condition)
+            return between(value_of(event, condition.field), condition)
         case Like(field, pattern):
-            text = _value(event, field)
+            text = value_of(event, field)
             return isinstance(text, str) and like(text, pattern)
         case Contains(text):
             return _contains(event, upper(text))
@@ -44,13 +44,14 @@ def matches(condition: Filter, event: Event) -> bool:  # noqa: PLR0911 (one arm 
             assert_never(condition)
 
 
-def _value(event: Event, field: str) -> object:
+def value_of(event: Event, field: str) -> object:
+    """The value of a filter's field; None where the event lacks it."""
     if field.startswith(ATTRIBUTE_PREFIX):
         return (event.attributes or {}).get(field[len(ATTRIBUTE_PREFIX) :])
     return getattr(event, field)
 
 
-def _one_of(value: object, values: tuple[object, ...], *, of_attribute: bool) -> bool:
+def one_of(value: object, values: tuple[object, ...], *, of_attribute: bool) -> bool:
     if not of_attribute:
         return value is not None and value in values
     if isinstance(value, bool):
@@ -60,7 +61,7 @@ def _one_of(value: object, values: tuple[object, ...], *, of_attribute: bool) ->
     return isinstance(value, str) and value in values
 
 
-def _between(value: object, bounds: Between) -> bool:
+def between(value: object, bounds: Between) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     number = float(value)

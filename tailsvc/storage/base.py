@@ -6,8 +6,12 @@
   id n sees every id below n that was not deleted. Deletion leaves gaps.
 - **A retry with a key never doubles.** A batch whose key was taken before is not appended again; its first answer
   comes back. The same key with another body is `KeyReused`.
-- **Reads are consistent and short.** A page is one statement; nothing is held between pages. A walk is kept stable
-  by `Selection.as_of`.
+- **Reads are consistent and short.** A read sees one moment; nothing is held between pages. A walk is kept stable by
+  `Selection.as_of`.
+- **The form does not show.** A store may keep events in several forms and turn one into the other (`compact`) at any
+  moment; no read can tell. What it cannot read any more it leaves out and names in `incomplete`.
+- **Deleted means hidden at once.** When `delete` or `drop_before` returns, no read finds the events; they are erased
+  from the disk by `erase`.
 - **Order.** By (timestamp, id), in both directions; ties are impossible.
 - **Errors.** `StorageUnavailable` (or `OutcomeUnknown`) for anything that the database does; nothing else of the
   driver escapes. `UnknownStream` where the stream has no head.
@@ -21,7 +25,7 @@ from typing import NamedTuple, Protocol
 
 from tailsvc.errors import KeyReused
 from tailsvc.events import Event, Rejection, StoredEvent
-from tailsvc.queries import Head, Page, Scan, Selection
+from tailsvc.queries import Facets, Head, Histogram, Page, Scan, Selection, Split
 
 
 class StreamRef(NamedTuple):
@@ -75,11 +79,16 @@ class KeptRejection(NamedTuple):
     sample: bytes
 
 
-class StreamSize(NamedTuple):
-    stream_id: int
-    team_id: int
-    rows: int
-    bytes: int
+@dataclass(frozen=True, slots=True)
+class StreamSize:
+    """What a stream holds, by form; `bytes` are those of its pieces (rows: as stored, without indexes)."""
+
+    rows: int = 0
+    recent_blocks: int = 0
+    segments: int = 0
+    events: int = 0  # in all forms
+    raw_bytes: int = 0  # of the raw lines of these events
+    bytes: int = 0
 
 
 class EventStore(Protocol):
@@ -110,8 +119,41 @@ class EventStore(Protocol):
     def rejections(self, stream: StreamRef, *, limit: int, before: int | None = None) -> list[KeptRejection]:
         """The newest rejections first, those with an id below `before`."""
 
+    def histogram(self, stream: StreamRef, selection: Selection, *, interval: int, split: Split | None) -> Histogram:
+        """How many events are selected in each `interval` (microseconds) of time."""
+
+    def facets(self, stream: StreamRef, selection: Selection, fields: Sequence[str], *, limit: int) -> Facets:
+        """The most frequent values of each of these fields (as in filters) among the selected events."""
+
+    def delete(self, stream: StreamRef, selection: Selection, *, now: int) -> None:
+        """Hide what is selected now, for ever; later events are not concerned. Raises TooManyDeletions."""
+
     def drop_before(self, stream: StreamRef, edge: int, *, limit: int) -> int:
-        """Delete up to `limit` events older than `edge`, oldest first; how many went. Safe to run twice at once."""
+        """Hide what is older than `edge`, and erase about `limit` events of it; how many went. Until it answers 0."""
+
+    def compact(self, stream: StreamRef, *, now: int, force: bool = False) -> bool:
+        """Bring what waits into its final form, one step of it; whether there may be more to do.
+
+        Without `force` only what is due. Safe to run twice at once, and to be killed anywhere.
+        """
+
+    def erase(self, stream: StreamRef, *, now: int) -> bool:
+        """Take what was deleted from the disk, one step of it; whether there may be more to do."""
+
+    def waiting(self, *, now: int) -> list[StreamRef]:
+        """The streams for which `compact` or `erase` is due, those that wait longest first."""
+
+    def check(self, stream: StreamRef) -> list[str]:
+        """What is wrong with the stream's pieces, in words; nothing where each id lies in exactly one, readable piece.
+
+        What cannot be read is set apart: later reads name it in `incomplete` and do not try again.
+        """
+
+    def sizes(self, streams: Sequence[StreamRef]) -> dict[int, StreamSize]:
+        """By stream id; all streams are of one team."""
+
+    def bytes_on_disk(self) -> int:
+        """Of everything that the store keeps for all streams, indexes included."""
 
     def purge(self, stream: StreamRef, *, limit: int) -> bool:
         """Delete up to `limit` rows of everything that the stream has, its head last; whether nothing is left."""

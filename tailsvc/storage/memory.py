@@ -2,15 +2,17 @@
 
 import threading
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from tailsvc.errors import KeyReused, UnknownStream
 from tailsvc.events import StoredEvent
-from tailsvc.filters import matches
-from tailsvc.queries import Direction, Head, Page, Position, Scan, Selection
-from tailsvc.storage.base import Appended, Batch, KeptRejection, Outcome, Replayed, RetryKey, StreamRef
+from tailsvc.facets import facet_text, top
+from tailsvc.filters import matches, value_of
+from tailsvc.queries import Direction, Facets, Head, Histogram, Page, Position, Scan, Selection, Split
+from tailsvc.storage.base import Appended, Batch, KeptRejection, Outcome, Replayed, RetryKey, StreamRef, StreamSize
 
 
 @dataclass
@@ -65,8 +67,7 @@ class MemoryEventStore:
 
     def count(self, stream: StreamRef, selection: Selection) -> int:
         with self._lock:
-            kept = self._of(stream)
-            return sum(_selected(kept.events[position.id], selection) for position in kept.order)
+            return len(self._all(stream, selection))
 
     def get(self, stream: StreamRef, event_id: int) -> StoredEvent | None:
         with self._lock:
@@ -77,14 +78,52 @@ class MemoryEventStore:
             newest = reversed(self._of(stream).rejections)
             return [one for one in newest if before is None or one.id < before][:limit]
 
+    def histogram(self, stream: StreamRef, selection: Selection, *, interval: int, split: Split | None) -> Histogram:
+        buckets: dict[int, Counter[str]] = {}
+        for stored in self._all(stream, selection):
+            start = stored.event.timestamp // interval * interval
+            value = "" if split is None else getattr(stored.event, split) or ""
+            buckets.setdefault(start, Counter())[value] += 1
+        return Histogram(buckets)
+
+    def facets(self, stream: StreamRef, selection: Selection, fields: Sequence[str], *, limit: int) -> Facets:
+        counts: dict[str, Counter[str]] = {name: Counter() for name in fields}
+        for stored in self._all(stream, selection):
+            for name in fields:
+                value = value_of(stored.event, name)
+                if value is not None:
+                    counts[name][facet_text(value)] += 1
+        return Facets({name: top(found, limit) for name, found in counts.items()})
+
+    def delete(self, stream: StreamRef, selection: Selection, *, now: int) -> None:
+        with self._lock:
+            self._drop(self._of(stream), [(one.event.timestamp, one.id) for one in self._all(stream, selection)])
+
     def drop_before(self, stream: StreamRef, edge: int, *, limit: int) -> int:
         with self._lock:
             kept = self._of(stream)
-            gone = kept.order[: min(limit, bisect_left(kept.order, Position(edge, 0)))]
-            del kept.order[: len(gone)]
-            for position in gone:
-                del kept.events[position.id]
+            gone = kept.order[: bisect_left(kept.order, Position(edge, 0))]
+            self._drop(kept, gone)
             return len(gone)
+
+    def compact(self, stream: StreamRef, *, now: int, force: bool = False) -> bool:
+        return False
+
+    def erase(self, stream: StreamRef, *, now: int) -> bool:
+        return False
+
+    def waiting(self, *, now: int) -> list[StreamRef]:
+        return []
+
+    def check(self, stream: StreamRef) -> list[str]:
+        return []
+
+    def sizes(self, streams: Sequence[StreamRef]) -> dict[int, StreamSize]:
+        with self._lock:
+            return {ref.stream_id: self._size(self._streams[ref]) for ref in streams if ref in self._streams}
+
+    def bytes_on_disk(self) -> int:
+        return 0
 
     def purge(self, stream: StreamRef, *, limit: int) -> bool:
         with self._lock:
@@ -111,6 +150,21 @@ class MemoryEventStore:
         if kept is None:
             raise UnknownStream("There is no such stream.")
         return kept
+
+    def _all(self, stream: StreamRef, selection: Selection) -> list[StoredEvent]:
+        with self._lock:
+            kept = self._of(stream)
+            found = (kept.events[position.id] for position in kept.order)
+            return [stored for stored in found if _selected(stored, selection)]
+
+    def _drop(self, kept: _Stream, gone: Sequence[tuple[int, int]]) -> None:
+        for _, event_id in gone:
+            del kept.events[event_id]
+        kept.order = [position for position in kept.order if position.id in kept.events]
+
+    def _size(self, kept: _Stream) -> StreamSize:
+        size = sum(len(stored.event.raw) for stored in kept.events.values())
+        return StreamSize(rows=len(kept.events), events=len(kept.events), raw_bytes=size)
 
     def _append(self, kept: _Stream, batch: Batch, now: int) -> Outcome:
         if batch.key is not None:
