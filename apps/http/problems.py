@@ -36,9 +36,12 @@ _STATUS: list[tuple[type[Exception], int]] = [
     (errors.UnknownStream, 404),
     (errors.InvalidInput, 422),
     (errors.KeyReused, 422),
+    (errors.TooManyDeletions, 429),
     (errors.StorageUnavailable, 503),
 ]
 RETRY_AFTER_SECONDS = 2
+# Erasing takes minutes; who asks every minute is in time.
+DELETIONS_RETRY_AFTER_SECONDS = 60
 
 
 class Problem(Exception):
@@ -134,6 +137,8 @@ def _of_engine(error: errors.TailsvcError) -> Problem:
     status_code = next(code for kind, code in _STATUS if isinstance(error, kind))
     if status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
         return _unavailable(str(error))
+    if status_code == status.HTTP_429_TOO_MANY_REQUESTS:
+        return Problem(status_code, str(error), headers={"Retry-After": str(DELETIONS_RETRY_AFTER_SECONDS)})
     named = getattr(error, "parameter", None) or ("filters" if isinstance(error, errors.InvalidFilter) else None)
     return Problem(status_code, str(error), field_errors={named: [str(error)]} if named else None)
 
