@@ -30,6 +30,8 @@ RENEW_SECONDS = 30
 _LOCK_SECONDS = 35
 _WAIT_SECONDS = 0.05
 _RENEWAL_SECONDS = 10
+# Longer than any total lives that was kept before the mark was left.
+_MARK_SECONDS = 10 * FRESH_SECONDS
 _log = structlog.get_logger(__name__)
 
 
@@ -43,6 +45,7 @@ class Counted:
     until: int | None
     filters: str
     as_of: int | None
+    mark: int = 0  # of the stream's last deletion
 
     @property
     def key(self) -> str:
@@ -65,6 +68,7 @@ class Totals:
     def of(self, counted: Counted) -> int:
         """The total, at most FRESH_SECONDS old."""
         try:
+            counted = replace(counted, mark=self._mark(counted.stream_id))
             kept = self._kept(counted)
             if kept is None:
                 return self._first(counted)
@@ -79,6 +83,16 @@ class Totals:
         """Count now and keep it; what the worker does."""
         at = self._clock()
         self._keep(counted, self._count(counted, where="worker"), at)
+
+    def forget(self, stream_id: int) -> None:
+        """After a deletion: what is kept of the stream is not used again."""
+        try:
+            self._redis.set(_mark_key(stream_id), time.time_ns(), ex=_MARK_SECONDS)
+        except redis.RedisError as error:  # then nobody finds a kept total either, or not for long
+            _log.warning("totals not forgotten", stream=stream_id, error=repr(error))
+
+    def _mark(self, stream_id: int) -> int:
+        return int(self._redis.get(_mark_key(stream_id)) or 0)
 
     def _first(self, counted: Counted) -> int:
         """One computation at a time for each key: whoever comes second takes the first one's result."""
@@ -114,6 +128,10 @@ class Totals:
     def _count(self, counted: Counted, *, where: str) -> int:
         COUNTS_COMPUTED.labels(where).inc()
         return self._compute(counted, self._clock())
+
+
+def _mark_key(stream_id: int) -> str:
+    return f"tailsvc:deleted:{stream_id}"
 
 
 def total(stream: StreamRef, question: Question, selection: Selection) -> int:

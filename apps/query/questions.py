@@ -1,15 +1,22 @@
-"""The query string of `GET .../logs` as a typed question. What cannot be meant is a 422, never clamped."""
+"""Query strings as typed questions. What cannot be meant is a 422, never clamped."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tailsvc import limits
 from tailsvc.errors import InvalidQuery
 from tailsvc.filters import EVERYTHING, Filter, Ignored, parse_clauses
-from tailsvc.queries import Direction
+from tailsvc.filters.clauses import OPERATORS
+from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
+from tailsvc.queries import Direction, Position, Split
+from tailsvc.timestamps import read_iso
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 _LATEST_MS = limits.LATEST_MICROS // 1000
+_AFTER = re.compile(r"([^,]{1,40}),([0-9]{1,18})")
+_OF_DELETION = ("start_time", "end_time", "filters", "strict", "all")
+_FIELDS_ALLOWED = f"allowed are {', '.join(sorted(OPERATORS))} and {ATTRIBUTE_PREFIX}<name>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,24 +39,91 @@ class Question:
         return self.start_ms is None and self.end_ms is None
 
 
+def read_matches(params: Mapping[str, str]) -> Question:
+    """Which events are meant: the window and the filters. Raises InvalidQuery and InvalidFilter."""
+    return _matches(params, strict=_flag(params, "strict", default=False))
+
+
 def read_question(params: Mapping[str, str]) -> Question:
-    """Raises InvalidQuery and InvalidFilter."""
-    start, end = _millis(params, "start_time"), _millis(params, "end_time")
-    if start is not None and end is not None and start > end:
-        raise InvalidQuery("end_time", "end_time lies before start_time.")
-    filters = params.get("filters")
-    condition, ignored = _filters(filters, strict=_flag(params, "strict", default=False))
-    return Question(
-        start_ms=start,
-        end_ms=end,
-        limit=_limit(params),
-        direction=_direction(params),
-        cursor=params.get("cursor"),
-        filters=filters,
-        filter=condition,
-        ignored=ignored,
+    """Of one page. Raises InvalidQuery and InvalidFilter."""
+    limit = whole_number(params, "limit", low=1, high=limits.PAGE_EVENTS)
+    return replace(
+        read_walk(params),
+        limit=limits.PAGE_EVENTS_DEFAULT if limit is None else limit,
         total=_flag(params, "total", default=True),
     )
+
+
+def read_walk(params: Mapping[str, str]) -> Question:
+    """Of all pages together."""
+    return replace(read_matches(params), direction=_direction(params), cursor=params.get("cursor"))
+
+
+def read_after(params: Mapping[str, str]) -> Position | None:
+    """`<timestamp>,<id>` of an event, as it shows them."""
+    text = params.get("after")
+    if text is None:
+        return None
+    match = _AFTER.fullmatch(text)
+    moment = read_iso(match[1]) if match else None
+    if match is None or moment is None or moment[0] > limits.LATEST_MICROS:
+        raise InvalidQuery("after", "after must be the timestamp and the id of an event, with a comma between them.")
+    return Position(moment[0], int(match[2]))
+
+
+def read_deletion(params: Mapping[str, Sequence[str]]) -> Question:
+    """What is to go. Whatever could be a slip is refused, as nothing brings the events back.
+
+    `params` are lists: of a repeated parameter only the last would count, and more would go than was meant.
+    """
+    for name, values in params.items():
+        if name not in _OF_DELETION:
+            raise InvalidQuery(name, f"A deletion has no parameter {name}; it takes {', '.join(_OF_DELETION)}.")
+        if len(values) > 1:
+            raise InvalidQuery(name, f"{name} was sent more than once.")
+    single = {name: values[0] for name, values in params.items()}
+    if not _flag(single, "strict", default=True):
+        raise InvalidQuery("strict", "A deletion is always strict: a clause that is ignored would delete too much.")
+    question = _matches(single, strict=True)
+    _require_bounds(question, everything=_flag(single, "all", default=False))
+    return question
+
+
+def read_interval(params: Mapping[str, str], *, smallest: int) -> int:
+    """A histogram's, in milliseconds."""
+    try:
+        found = whole_number(params, "interval", low=smallest, high=_LATEST_MS)
+    except InvalidQuery:
+        found = None
+    if found is None:
+        raise InvalidQuery("interval", f"interval must be in milliseconds, for this window at least {smallest}.")
+    return found
+
+
+def read_split(params: Mapping[str, str]) -> Split | None:
+    text = params.get("split")
+    if text is None:
+        return None
+    try:
+        return Split(text)
+    except ValueError as error:
+        raise InvalidQuery("split", f"split must be {' or '.join(Split)}.") from error
+
+
+def read_fields(params: Mapping[str, str]) -> list[str]:
+    """The fields whose values are asked for, each once."""
+    fields = list(dict.fromkeys(params.get("fields", "").split(",")))
+    for field_name in fields:
+        if not (field_name in OPERATORS or _names_attribute(field_name)):
+            raise InvalidQuery("fields", f"There is no field {field_name!r}; {_FIELDS_ALLOWED}.")
+    if len(fields) > limits.FACET_FIELDS:
+        raise InvalidQuery("fields", f"At most {limits.FACET_FIELDS} fields are taken.")
+    return fields
+
+
+def read_facet_limit(params: Mapping[str, str]) -> int:
+    found = whole_number(params, "limit", low=1, high=limits.FACET_VALUES)
+    return limits.FACET_VALUES_DEFAULT if found is None else found
 
 
 def read_filters(text: str) -> Filter:
@@ -66,6 +140,27 @@ def whole_number(params: Mapping[str, str], name: str, *, low: int, high: int) -
     raise InvalidQuery(name, f"{name} must be a whole number from {low} to {high}.")
 
 
+def _matches(params: Mapping[str, str], *, strict: bool) -> Question:
+    start, end = _millis(params, "start_time"), _millis(params, "end_time")
+    if start is not None and end is not None and start > end:
+        raise InvalidQuery("end_time", "end_time lies before start_time.")
+    filters = params.get("filters")
+    condition, ignored = _filters(filters, strict=strict)
+    return Question(start_ms=start, end_ms=end, filters=filters, filter=condition, ignored=ignored)
+
+
+def _require_bounds(question: Question, *, everything: bool) -> None:
+    has_bounds = not question.is_tail or question.filter != EVERYTHING
+    if everything and has_bounds:
+        raise InvalidQuery("all", "all=true goes without a window and without filters.")
+    if not everything and not has_bounds:
+        raise InvalidQuery("all", "Send a window or filters; all=true deletes everything.")
+
+
+def _names_attribute(name: str) -> bool:
+    return name.startswith(ATTRIBUTE_PREFIX) and name != ATTRIBUTE_PREFIX
+
+
 def _filters(text: str | None, *, strict: bool) -> tuple[Filter, list[Ignored]]:
     return parse_clauses(text, strict=strict) if text else (EVERYTHING, [])
 
@@ -75,11 +170,6 @@ def _millis(params: Mapping[str, str], name: str) -> int | None:
         return whole_number(params, name, low=0, high=_LATEST_MS)
     except InvalidQuery as error:
         raise InvalidQuery(name, f"{name} must be a Unix time in milliseconds.") from error
-
-
-def _limit(params: Mapping[str, str]) -> int:
-    found = whole_number(params, "limit", low=1, high=limits.PAGE_EVENTS)
-    return limits.PAGE_EVENTS_DEFAULT if found is None else found
 
 
 def _direction(params: Mapping[str, str]) -> Direction | None:

@@ -1,13 +1,27 @@
-"""An event as the API shows it."""
+"""Events and numbers as the API shows them."""
 
 import base64
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
+from apps.http.rendering import JSONRenderer
 from tailsvc.events import Event, StoredEvent
+from tailsvc.filters import Ignored
+from tailsvc.queries import Facets, Histogram, Incomplete, Selection
 from tailsvc.timestamps import iso_text
 
 # The recognised fields in the order in which they are shown; `status_class` and `is_bot` follow from others.
 _FIELDS = Event._fields[2:-1]
+
+NDJSON = "application/x-ndjson"
+
+
+class NdjsonRenderer(JSONRenderer):
+    """Lets a client ask for NDJSON. What passes through it is errors, which are JSON."""
+
+    media_type = NDJSON
+    format = "ndjson"
 
 
 def render_event(stored: StoredEvent) -> dict[str, Any]:
@@ -30,3 +44,30 @@ def render_event(stored: StoredEvent) -> dict[str, Any]:
     if event.attributes:
         shown["attributes"] = event.attributes
     return shown
+
+
+def render_histogram(histogram: Histogram) -> list[dict[str, Any]]:
+    """The oldest bucket first."""
+    return [
+        {"start": iso_text(start), "counts": dict(sorted(counts.items()))}
+        for start, counts in sorted(histogram.buckets.items())
+    ]
+
+
+def render_facets(facets: Facets) -> dict[str, Any]:
+    return {name: [{"value": value, "count": count} for value, count in found] for name, found in facets.values.items()}
+
+
+def render_notes(ignored: Sequence[Ignored], incomplete: Incomplete) -> dict[str, Any]:
+    """What is told in `meta` only where there is something to tell."""
+    notes: dict[str, Any] = {}
+    if ignored:
+        notes["ignored"] = [asdict(one) for one in ignored]
+    if incomplete:
+        notes["incomplete"] = list(incomplete)
+    return notes
+
+
+def render_window(selection: Selection) -> dict[str, int]:
+    """As used, in milliseconds; of a selection with both ends."""
+    return {"start_time": (selection.start or 0) // 1000, "end_time": (selection.end or 0) // 1000}

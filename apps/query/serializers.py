@@ -20,11 +20,19 @@ class Log(serializers.Serializer[Any]):
     attributes = serializers.DictField(required=False)
 
 
-class Meta(serializers.Serializer[Any]):
+class Notes(serializers.Serializer[Any]):
+    ignored = Ignored(many=True, required=False)
+    incomplete = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Pieces of the stream that cannot be read; the answer is right but for their events.",
+    )
+
+
+class Meta(Notes):
     has_more = serializers.BooleanField()
     next_cursor = serializers.CharField(allow_null=True)
     total = serializers.IntegerField(allow_null=True)
-    ignored = Ignored(many=True, required=False)
 
 
 class Links(serializers.Serializer[Any]):
@@ -49,3 +57,51 @@ class Surroundings(serializers.Serializer[Any]):
 
 class LogContext(serializers.Serializer[Any]):
     data = Surroundings()  # type: ignore[assignment]
+
+
+class Window(Notes):
+    start_time = serializers.IntegerField(help_text="As used, Unix time in ms.")
+    end_time = serializers.IntegerField(help_text="As used, Unix time in ms.")
+
+
+class HistogramBucket(serializers.Serializer[Any]):
+    start = serializers.DateTimeField()
+    counts = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="By the split's value; events without one count under an empty text.",
+    )
+
+
+class HistogramMeta(Window):
+    interval = serializers.IntegerField()
+    split = serializers.CharField(allow_null=True)
+
+
+class HistogramAnswer(serializers.Serializer[Any]):
+    data = HistogramBucket(many=True)  # type: ignore[assignment]
+    meta = HistogramMeta()
+
+
+class FacetValue(serializers.Serializer[Any]):
+    value = serializers.CharField(allow_blank=True)
+    count = serializers.IntegerField()
+
+
+class FacetMeta(Window):
+    limit = serializers.IntegerField()
+
+
+class FacetAnswer(serializers.Serializer[Any]):
+    data = serializers.DictField(child=FacetValue(many=True))  # type: ignore[assignment]
+    meta = FacetMeta()
+
+
+class Deletion(serializers.Serializer[Any]):
+    deleted = serializers.IntegerField(help_text="How many events a query would have found.")
+    start_time = serializers.IntegerField(allow_null=True)
+    end_time = serializers.IntegerField(allow_null=True)
+    last_id = serializers.IntegerField(help_text="Events with a greater id came later and are kept.")
+
+
+class DeletionAnswer(serializers.Serializer[Any]):
+    data = Deletion()  # type: ignore[assignment]

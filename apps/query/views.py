@@ -1,11 +1,11 @@
-"""Reading a stream's logs over HTTP."""
+"""Reading a stream's logs over HTTP, and deleting them."""
 
-from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -15,18 +15,50 @@ from apps.accounts.abilities import Ability
 from apps.accounts.api import TeamView
 from apps.accounts.schema import problems
 from apps.http.problems import not_found
-from apps.query import serializers, services
-from apps.query.questions import read_question, whole_number
-from apps.query.rendering import render_event
+from apps.http.rendering import JSONRenderer
+from apps.query import deletions, exports, serializers, services, summaries
+from apps.query.questions import (
+    read_after,
+    read_deletion,
+    read_facet_limit,
+    read_fields,
+    read_interval,
+    read_matches,
+    read_question,
+    read_split,
+    read_walk,
+    whole_number,
+)
+from apps.query.rendering import (
+    NDJSON,
+    NdjsonRenderer,
+    render_event,
+    render_facets,
+    render_histogram,
+    render_notes,
+    render_window,
+)
 from apps.query.throttling import count_request
+from apps.query.walks import Asked
 from apps.streams.services import find_stream
 from tailsvc import limits
+from tailsvc.queries import Direction, Split
 
 _CONTEXT_DEFAULT = 10
 _LARGEST_ID = 2**63 - 1
 _MILLIS = {"type": "integer", "minimum": 0, "maximum": limits.LATEST_MICROS // 1000}
 _LIMIT = {"type": "integer", "minimum": 1, "maximum": limits.PAGE_EVENTS, "default": limits.PAGE_EVENTS_DEFAULT}
 _BESIDE = {"type": "integer", "minimum": 0, "maximum": limits.CONTEXT_EVENTS, "default": _CONTEXT_DEFAULT}
+_INTERVAL = {"type": "integer", "minimum": 1, "maximum": limits.LATEST_MICROS // 1000}
+_VALUES = {"type": "integer", "minimum": 1, "maximum": limits.FACET_VALUES, "default": limits.FACET_VALUES_DEFAULT}
+_FILTERS = OpenApiParameter("filters", str, description="JSON array of clauses {field, operator, value}.")
+_MATCHES = [
+    OpenApiParameter("start_time", _MILLIS, description="Unix time in ms, inclusive; as far back as logs are kept."),
+    OpenApiParameter("end_time", _MILLIS, description="Unix time in ms, inclusive; now if not given."),
+    _FILTERS,
+    OpenApiParameter("strict", bool, description="Refuse what would be ignored."),
+]
+_DIRECTIONS = [direction.value for direction in Direction]
 
 
 class QueryView(TeamView):
@@ -38,16 +70,20 @@ class QueryView(TeamView):
         super().initial(request, *args, **kwargs)
         self.rate_headers = count_request(request._request, self.caller)
 
-    def asked(self, address: str) -> services.Asked:
+    def asked(self, address: str) -> Asked:
         stream = find_stream(address)
         plan_hours = self.caller.plan.retention_hours
-        return services.Asked(stream.ref, stream.uuid, stream.retention(plan_hours), timedelta(hours=plan_hours))
+        own = stream.retention(plan_hours)
+        return Asked(stream.ref, stream.uuid, stream.name, own, timedelta(hours=plan_hours))
 
-    def reply(self, data: dict[str, Any], **headers: str) -> Response:
-        return Response(data, headers={**self.rate_headers, **headers})
+    def reply(self, data: dict[str, Any], *, status: int = 200, link: str | None = None) -> Response:
+        headers = {"Link": f'<{link}>; rel="next"'} if link else {}
+        return Response(data, status=status, headers={**self.rate_headers, **headers})
 
 
 class LogList(QueryView):
+    abilities: ClassVar = {"GET": Ability.STREAMS_READ, "DELETE": Ability.LOGS_DELETE}
+
     @extend_schema(
         operation_id="logs_list",
         responses={200: serializers.LogPage, **problems(400, 410, 429)},
@@ -56,26 +92,44 @@ class LogList(QueryView):
             OpenApiParameter("end_time", _MILLIS, description="Unix time in ms, inclusive; now if not given."),
             OpenApiParameter("limit", _LIMIT),
             OpenApiParameter("cursor", str, description="`meta.next_cursor` of the page before; suffices alone."),
-            OpenApiParameter("direction", str, enum=["asc", "desc"], description="desc, newest first, if not given."),
-            OpenApiParameter("filters", str, description="JSON array of clauses {field, operator, value}."),
+            OpenApiParameter("direction", str, enum=_DIRECTIONS, description="desc, newest first, if not given."),
+            _FILTERS,
             OpenApiParameter("strict", bool, description="Refuse what would be ignored."),
             OpenApiParameter("total", bool, description="false: do not count."),
         ],
     )
     def get(self, request: Request, stream: str) -> Response:
         asked = self.asked(stream)
-        question = read_question(request.query_params)
-        found = services.search(asked, question, now=timezone.now())
+        found = services.search(asked, read_question(request.query_params), now=timezone.now())
         link = _next_link(asked, request, found.next_cursor)
-        meta: dict[str, Any] = {
+        meta = {
             "has_more": found.next_cursor is not None,
             "next_cursor": found.next_cursor,
             "total": found.total,
+            **render_notes(found.ignored, found.incomplete),
         }
-        if found.ignored:
-            meta["ignored"] = [asdict(ignored) for ignored in found.ignored]
         data = {"data": [render_event(one) for one in found.events], "meta": meta, "links": {"next": link}}
-        return self.reply(data, **({"Link": f'<{link}>; rel="next"'} if link else {}))
+        return self.reply(data, link=link)
+
+    @extend_schema(
+        operation_id="logs_delete",
+        responses={202: serializers.DeletionAnswer, **problems(429)},
+        parameters=[
+            OpenApiParameter("start_time", _MILLIS, description="Unix time in ms, inclusive."),
+            OpenApiParameter(
+                "end_time", _MILLIS, description="Unix time in ms, inclusive; now if only a start is given."
+            ),
+            _FILTERS,
+            OpenApiParameter("strict", bool, description="Always true: what a query would ignore is refused."),
+            OpenApiParameter("all", bool, description="true: everything; goes without the others."),
+        ],
+    )
+    def delete(self, request: Request, stream: str) -> Response:
+        asked = self.asked(stream)
+        question = read_deletion(dict(request.query_params.lists()))
+        done = deletions.delete_events(asked, question, actor=self.caller.email, now=timezone.now())
+        told = {"deleted": done.count, "start_time": done.start_ms, "end_time": done.end_ms, "last_id": done.last_id}
+        return self.reply({"data": told}, status=202)
 
 
 class LogDetail(QueryView):
@@ -120,7 +174,87 @@ class LogContext(QueryView):
         return whole_number(request.query_params, name, low=0, high=limits.CONTEXT_EVENTS)
 
 
-def _next_link(asked: services.Asked, request: Request, cursor: str | None) -> str | None:
+class LogHistogram(QueryView):
+    @extend_schema(
+        operation_id="logs_histogram",
+        responses={200: serializers.HistogramAnswer, **problems(429)},
+        parameters=[
+            OpenApiParameter("interval", _INTERVAL, required=True, description="Width of a bucket in ms."),
+            OpenApiParameter("split", str, enum=[split.value for split in Split], description="What to tell apart."),
+            *_MATCHES,
+        ],
+    )
+    def get(self, request: Request, stream: str) -> Response:
+        asked, params = self.asked(stream), request.query_params
+        question, split = read_matches(params), read_split(params)
+        selection = summaries.closed_selection(asked, question, now=timezone.now())
+        interval = read_interval(params, smallest=summaries.smallest_interval(selection))
+        found = summaries.histogram(asked, selection, interval_ms=interval, split=split)
+        meta = {
+            "interval": interval,
+            "split": split,
+            **render_window(selection),
+            **render_notes(question.ignored, found.incomplete),
+        }
+        return self.reply({"data": render_histogram(found), "meta": meta})
+
+
+class LogFacets(QueryView):
+    @extend_schema(
+        operation_id="logs_facets",
+        responses={200: serializers.FacetAnswer, **problems(429)},
+        parameters=[
+            OpenApiParameter("fields", str, required=True, description="Names as in filters, with commas between."),
+            OpenApiParameter("limit", _VALUES, description="How many values of each field."),
+            *_MATCHES,
+        ],
+    )
+    def get(self, request: Request, stream: str) -> Response:
+        asked, params = self.asked(stream), request.query_params
+        question, fields, limit = read_matches(params), read_fields(params), read_facet_limit(params)
+        selection = summaries.closed_selection(asked, question, now=timezone.now())
+        found = summaries.facets(asked, selection, fields, limit=limit)
+        meta = {"limit": limit, **render_window(selection), **render_notes(question.ignored, found.incomplete)}
+        return self.reply({"data": render_facets(found), "meta": meta})
+
+
+class LogExport(QueryView):
+    # JSON too, for clients that ask for it everywhere: each line is some.
+    renderer_classes = (NdjsonRenderer, JSONRenderer)
+
+    @extend_schema(
+        operation_id="logs_export",
+        responses={(200, NDJSON): serializers.Log, **problems(400, 410, 429)},
+        parameters=[
+            *_MATCHES,
+            OpenApiParameter("direction", str, enum=_DIRECTIONS, description="asc, oldest first, if not given."),
+            OpenApiParameter("cursor", str, description="`X-Export-Cursor` of the export to go on with."),
+            OpenApiParameter("after", str, description="`<timestamp>,<id>` of the last line that arrived whole."),
+            OpenApiParameter("format", exclude=True),
+            OpenApiParameter(
+                "X-Export-Cursor", str, OpenApiParameter.HEADER, response=[200], description="Remembers the question."
+            ),
+            OpenApiParameter(
+                "X-Export-Incomplete",
+                str,
+                OpenApiParameter.HEADER,
+                response=[200],
+                description="How many pieces of the stream are known to be unreadable as the export begins.",
+            ),
+        ],
+    )
+    def get(self, request: Request, stream: str) -> HttpResponseBase:
+        asked, params = self.asked(stream), request.query_params
+        export = exports.begin(asked, read_walk(params), after=read_after(params), now=timezone.now())
+        headers = {**self.rate_headers, "X-Export-Cursor": export.cursor}
+        if export.first.incomplete:
+            headers["X-Export-Incomplete"] = str(len(export.first.incomplete))
+        if request.method == "HEAD":  # the server would read the whole export to send nothing of it
+            return HttpResponse(content_type=NDJSON, headers=headers)
+        return StreamingHttpResponse(exports.lines(export), content_type=NDJSON, headers=headers)
+
+
+def _next_link(asked: Asked, request: Request, cursor: str | None) -> str | None:
     """The next page's address: the cursor and what may change from page to page, nothing else."""
     if cursor is None:
         return None

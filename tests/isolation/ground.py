@@ -12,6 +12,7 @@ from apps.accounts.scope import maintenance
 from apps.accounts.tokens import digest
 from apps.engine import store
 from apps.streams.models import IngestToken, Stream
+from tailsvc.queries import Selection
 from tailsvc.storage.base import Batch
 from tests.factories.accounts import make_member, make_team, make_token, make_user
 from tests.factories.streams import delete_stream, lines, make_stream, now_micros
@@ -53,6 +54,7 @@ class Ground:
                 list(PersonalAccessToken.objects.filter(team=self.team).order_by("pk").values("pk", "revoked_at")),
                 AuditEntry.objects.filter(team=self.team).count(),
                 Team.objects.values().get(pk=self.team.pk),
+                store().count(self.stream.ref, Selection()),
             ]
 
 

@@ -22,11 +22,14 @@ class Rule:
     - `session`: a page for people who have logged in; tokens mean nothing to it.
     - `caller`: a live personal access token, with `ability` if one is named.
     - `agent`: the stream's ingest token.
+
+    `query` is sent along where a request without it would be refused for another reason.
     """
 
     who: Literal["anybody", "session", "caller", "agent"]
     ability: Ability | None = None
     body: Any = None
+    query: str = ""
 
 
 ANYBODY = Rule("anybody")
@@ -35,8 +38,8 @@ AGENT = Rule("agent")
 ANY_CALLER = Rule("caller")
 
 
-def needs(ability: Ability, body: Any = None) -> Rule:
-    return Rule("caller", ability, body)
+def needs(ability: Ability, body: Any = None, query: str = "") -> Rule:
+    return Rule("caller", ability, body, query)
 
 
 _STREAM = "api/streams/<str:stream>"
@@ -57,6 +60,10 @@ RULES: dict[Key, Rule] = {
     ("GET", f"{_STREAM}/logs"): needs(Ability.STREAMS_READ),
     ("GET", f"{_STREAM}/logs/<int:event>"): needs(Ability.STREAMS_READ),
     ("GET", f"{_STREAM}/logs/<int:event>/context"): needs(Ability.STREAMS_READ),
+    ("DELETE", f"{_STREAM}/logs"): needs(Ability.LOGS_DELETE, query="?all=true"),
+    ("GET", f"{_STREAM}/histogram"): needs(Ability.STREAMS_READ, query="?interval=86400000"),
+    ("GET", f"{_STREAM}/facets"): needs(Ability.STREAMS_READ, query="?fields=level"),
+    ("GET", f"{_STREAM}/export"): needs(Ability.STREAMS_READ),
     ("GET", f"{_STREAM}/rejections"): needs(Ability.STREAMS_READ),
     ("GET", "api/usage"): needs(Ability.STREAMS_READ),
     ("GET", "api/user/streams"): needs(Ability.STREAMS_READ),

@@ -1,7 +1,9 @@
 """Totals: counted inside a request once, kept by the worker, right without either Redis or worker."""
 
+import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import redis
@@ -82,6 +84,32 @@ def test_without_redis_each_request_counts(counted: Counted) -> None:
     assert world.ask(counted) == 10
     world.value = 20
     assert world.ask(counted) == 20
+
+
+def test_after_a_deletion_it_is_counted_anew(counted: Counted) -> None:
+    counted = replace(counted, stream_id=secrets.randbits(40))
+    world = World()
+    assert world.ask(counted) == 10
+    world.value = 3
+    assert world.ask(counted) == 10
+    world.totals.forget(counted.stream_id + 1)
+    assert world.ask(counted) == 10
+    world.totals.forget(counted.stream_id)
+    assert world.ask(counted) == 3
+
+
+def test_a_renewal_that_a_deletion_overtakes_is_not_used(counted: Counted) -> None:
+    counted = replace(counted, stream_id=secrets.randbits(40))
+    world = World()
+    world.ask(counted)
+    world.totals.forget(counted.stream_id)
+    world.totals.recount(counted)  # began before the deletion, and ends after it
+    world.value = 3
+    assert world.ask(counted) == 3
+
+
+def test_a_deletion_without_redis_is_no_error(counted: Counted) -> None:
+    World(url="redis://127.0.0.1:1/0").totals.forget(counted.stream_id)
 
 
 def test_one_computation_at_a_time_for_each_key(counted: Counted) -> None:

@@ -1,0 +1,52 @@
+"""Deleting what a question selects."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from apps.accounts.audit import record
+from apps.engine import store
+from apps.http import metrics
+from apps.query import counts, walks
+from apps.query.questions import Question
+from apps.query.walks import Asked, micros
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """How many events went: those that a query found in this window (ms), up to this id."""
+
+    count: int
+    start_ms: int | None
+    end_ms: int | None
+    last_id: int
+
+
+def delete_events(stream: Asked, question: Question, *, actor: str, now: datetime) -> Deleted:
+    """Hide at once what a query with the same window and filters would find now. Raises TooManyDeletions."""
+    walk = walks.begin(stream, question, now=now)
+    last_id = store().head(stream.ref).last_id
+    visible = replace(walk.selection, as_of=last_id)
+    with metrics.QUERY_SECONDS.labels("delete").time():
+        done = Deleted(
+            store().count(stream.ref, visible),
+            question.start_ms,
+            None if walk.until is None else walk.until // 1000,
+            last_id,
+        )
+        _record(stream, question, done, actor=actor, now=now)
+        # From the window's own start, not from retention's edge: a longer retention must not bring events back.
+        store().delete(stream.ref, replace(visible, start=walk.start), now=micros(now))
+    counts.totals().forget(stream.ref.stream_id)
+    return done
+
+
+def _record(stream: Asked, question: Question, done: Deleted, *, actor: str, now: datetime) -> None:
+    """Before the deed, whose failure takes the entry back; not the other way round."""
+    details = {
+        "start_time": done.start_ms,
+        "end_time": done.end_ms,
+        "filters": question.filters,
+        "last_id": done.last_id,
+        "deleted": done.count,
+    }
+    record(team_id=stream.ref.team_id, actor=actor, action="logs.delete", subject=stream.name, now=now, details=details)
