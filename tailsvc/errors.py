@@ -13,6 +13,8 @@ TailsvcError
 ├── KeyReused               an idempotency key came again with another body
 ├── TooManyDeletions        as many deletions wait to be carried out as a stream may have; try again later
 ├── UnknownStream           the stream has no head: it was never opened, or is purged
+├── BrokenSegment           stored bytes cannot be read; what else is there can
+│   └── UnknownFormat       a newer version wrote them
 └── StorageUnavailable      the database did not answer in time; try again later
     └── OutcomeUnknown      the connection died inside a commit and the outcome could not be had
 """
@@ -75,6 +77,14 @@ class TooManyDeletions(TailsvcError):
 
 
 class UnknownStream(TailsvcError):
+    pass
+
+
+class BrokenSegment(TailsvcError):
+    pass
+
+
+class UnknownFormat(BrokenSegment):
     pass
 
 

@@ -8,67 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tailsvc.events import Event
-from tailsvc.filters import And, Between, Contains, Filter, Like, Not, OneOf, Or, matches
-from tailsvc.filters.nodes import TEXT_FIELDS
+from tailsvc.filters import Contains, Filter, matches
 from tailsvc.queries import Direction, Position, Scan, Selection
 from tailsvc.storage.base import Batch, EventStore
 from tailsvc.storage.memory import MemoryEventStore
 from tests.contracts.conftest import open_stream
+from tests.factories.events import NOW, events, filters
 
 pytestmark = pytest.mark.contract
-NOW = 1_767_225_600_000_000
-
-# Few letters, so that needles are found; those whose case is disputed, wildcards, and what regular expressions mind.
-LETTERS = "abAB\x1f%_\\.*[]^$-(){}|+?'\"\n\tüÜßẞİıKkſsµ€\U0001f600\ufffd"
-texts = st.text(st.sampled_from(LETTERS), max_size=6)
-text_fields = st.sampled_from(sorted(TEXT_FIELDS))
-names = st.sampled_from(["a", "b", "ä", "a.b", "it's"])
-numbers = st.one_of(st.integers(-3, 600), st.floats(-1e6, 1e6, allow_nan=False), st.sampled_from([1e300, 5e-324, 0.1]))
-attribute_values = st.one_of(
-    texts, st.integers(-3, 3), numbers, st.booleans(), st.none(), st.lists(st.integers(-(2**53), 2**53), max_size=2),
-    st.sampled_from(["1", "1.0", "true", "-0"]),
-)  # fmt: skip
-
-
-def nearby(name: str) -> st.SearchStrategy[object]:
-    return st.one_of(st.none(), texts)
-
-
-events = st.builds(
-    Event,
-    timestamp=st.integers(NOW, NOW + 3),
-    raw=st.one_of(texts.map(str.encode), st.binary(max_size=6)),
-    status=st.one_of(st.none(), st.integers(100, 103)),
-    response_time_ms=st.one_of(st.none(), st.floats(0, 1e300), st.integers(0, 3).map(float)),
-    is_bot=st.booleans(),
-    attributes=st.one_of(st.none(), st.dictionaries(names, attribute_values, min_size=1, max_size=3)),
-    **{name: nearby(name) for name in TEXT_FIELDS},
-)
-
-leaves = st.one_of(
-    st.builds(OneOf, text_fields, st.lists(texts, min_size=1, max_size=3).map(tuple)),
-    st.builds(OneOf, st.just("status"), st.lists(numbers.map(float), min_size=1, max_size=3).map(tuple)),
-    st.builds(OneOf, st.just("is_bot"), st.lists(st.booleans(), min_size=1, max_size=2).map(tuple)),
-    st.builds(Between, st.sampled_from(["status", "response_time_ms"]), st.none() | numbers.map(float),
-              st.none() | numbers.map(float), st.booleans(), st.booleans()),
-    st.builds(Like, text_fields, texts.map(lambda pattern: pattern.rstrip("\\"))),
-    st.builds(Contains, texts.filter(bool)),
-    st.builds(OneOf, names.map("attributes.{}".format),
-              st.lists(st.one_of(texts, st.sampled_from(["1", "1.0", "1e0", "true", "false", "-0"])), min_size=1,
-                       max_size=3).map(tuple)),
-    st.builds(Between, names.map("attributes.{}".format), st.none() | numbers.map(float),
-              st.none() | numbers.map(float), st.booleans(), st.booleans()),
-    st.builds(Like, names.map("attributes.{}".format), texts.map(lambda pattern: pattern.rstrip("\\"))),
-)  # fmt: skip
-filters: st.SearchStrategy[Filter] = st.recursive(
-    leaves,
-    lambda inner: st.one_of(
-        st.builds(Not, inner),
-        st.builds(And, st.lists(inner, max_size=3).map(tuple)),
-        st.builds(Or, st.lists(inner, max_size=3).map(tuple)),
-    ),
-    max_leaves=4,
-)
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))

@@ -1,0 +1,130 @@
+"""Columns in memory: texts as distinct values and a code for each row, numbers as arrays."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Codes = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Rows = npt.NDArray[np.intp]
+Numbers = npt.NDArray[Any]  # int64 or float64
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """`codes` counts from 1 into `values`, which are distinct; 0 is a row without a value."""
+
+    values: Sequence[str]
+    codes: Codes
+
+    @classmethod
+    def of(cls, texts: Sequence[str | None]) -> "Text":
+        distinct: dict[str | None, Any] = dict.fromkeys(texts)
+        distinct.pop(None, None)
+        values = [*distinct]
+        places: dict[str | None, int] = dict(zip(distinct, count(1)))
+        places[None] = 0
+        return cls(values, np.fromiter(map(places.__getitem__, texts), np.int32, len(texts)))  # type: ignore[arg-type]
+
+    def take(self, rows: Rows | slice) -> "Text":
+        return Text(self.values, self.codes[rows])
+
+    def compact(self) -> "Text":
+        """The same with only the values that occur, in the order of their first row."""
+        used, first, codes = np.unique(self.codes, return_index=True, return_inverse=True)
+        if len(used) and used[0] == 0:
+            used, first, shift = used[1:], first[1:], 0
+        else:
+            shift = 1
+        order = np.argsort(first, kind="stable")
+        places = np.zeros(len(order) + 1, np.int32)
+        places[order + 1] = np.arange(1, len(order) + 1)
+        values = [self.values[code - 1] for code in used[order].tolist()]
+        return Text(values, places[codes + shift].astype(np.int32))
+
+    def texts(self, rows: Rows | slice = slice(None)) -> list[str | None]:
+        values = self.values
+        return [values[code - 1] if code else None for code in self.codes[rows].tolist()]
+
+    def where(self, chosen: Sequence[bool]) -> Mask:
+        """The rows whose value is chosen; `chosen` is by value."""
+        by_code: Mask = np.array([False, *chosen], np.bool_)
+        rows: Mask = by_code[self.codes]
+        return rows
+
+    @property
+    def present(self) -> Mask:
+        there: Mask = self.codes != 0
+        return there
+
+    @property
+    def size(self) -> int:
+        return self.codes.nbytes + sum(map(len, self.values)) + 56 * len(self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """`values` where `present`; None: every row has one."""
+
+    values: Numbers
+    present: Mask | None = None
+
+    @classmethod
+    def of(cls, numbers: Sequence[float | None], dtype: type) -> "Number":
+        if None not in numbers:
+            return cls(np.array(numbers, dtype))
+        present = np.fromiter((number is not None for number in numbers), np.bool_, len(numbers))
+        return cls(np.array([0 if number is None else number for number in numbers], dtype), present)
+
+    def take(self, rows: Rows | slice) -> "Number":
+        return Number(self.values[rows], None if self.present is None else self.present[rows])
+
+    def numbers(self, rows: Rows | slice = slice(None)) -> list[Any]:
+        found: list[Any] = self.values[rows].tolist()
+        if self.present is None:
+            return found
+        return [number if there else None for number, there in zip(found, self.present[rows].tolist(), strict=True)]
+
+    @property
+    def mask(self) -> Mask:
+        return np.ones(len(self.values), np.bool_) if self.present is None else self.present
+
+    @property
+    def is_real(self) -> bool:
+        return self.values.dtype.kind == "f"
+
+    @property
+    def size(self) -> int:
+        return self.values.nbytes + (0 if self.present is None else self.present.nbytes)
+
+
+Column = Text | Number
+Columns = Mapping[str, Column]
+
+
+def presence(column: Column) -> Mask:
+    return column.present if isinstance(column, Text) else column.mask
+
+
+def join_texts(parts: Sequence[Text | int]) -> Text:
+    """One after the other; a number stands for so many rows without a value."""
+    places: dict[str, int] = {}
+    codes: list[Codes] = []
+    for part in parts:
+        if isinstance(part, int):
+            codes.append(np.zeros(part, np.int32))
+            continue
+        known = [0, *(places.setdefault(value, len(places) + 1) for value in part.values)]
+        codes.append(np.array(known, np.int32)[part.codes])
+    return Text([*places], np.concatenate(codes))
+
+
+def join_numbers(parts: Sequence[Number | int], dtype: Any) -> Number:
+    values = [np.zeros(part, dtype) if isinstance(part, int) else part.values for part in parts]
+    present = [np.zeros(part, np.bool_) if isinstance(part, int) else part.mask for part in parts]
+    mask = np.concatenate(present)
+    return Number(np.concatenate(values), None if mask.all() else mask)

@@ -1,0 +1,222 @@
+"""Filters over a frame: the rows that match, column by column.
+
+What a column alone cannot tell is answered as possible rows, to which `matches` then has the last word; so the meaning
+of a filter is the same as everywhere, and this module only has to be quick and never to lose a row.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from tailsvc.filters import (
+    And,
+    Between,
+    Contains,
+    Everything,
+    Filter,
+    Like,
+    Not,
+    OneOf,
+    Or,
+    matches,
+)
+from tailsvc.filters.matching import between, one_of
+from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
+from tailsvc.filters.numbers import as_number
+from tailsvc.filters.patterns import like
+from tailsvc.folding import upper
+from tailsvc.segments.attributes import MIXED, PLAIN, REST
+from tailsvc.segments.columns import Column, Number, Rows, Text
+from tailsvc.segments.frame import IS_BOT, MESSAGE, TEMPLATE, Frame
+from tailsvc.segments.search import rows_containing
+
+Leaf = OneOf | Between | Like
+_BLOCK = 256
+
+
+class Possible(NamedTuple):
+    """Rows in ascending order; `exact`: all of them match."""
+
+    rows: Rows
+    exact: bool
+
+
+def _exactly(rows: Rows) -> Possible:
+    return Possible(rows, exact=True)
+
+
+def _perhaps(rows: Rows) -> Possible:
+    return Possible(rows, exact=False)
+
+
+def matching_rows(frame: Frame, condition: Filter, rows: Rows, *, limit: int | None, newest_first: bool) -> Rows:
+    """Those of `rows` (ascending) that match, in the order asked for, at most `limit`."""
+    found, exact = find(condition, frame, rows)
+    if newest_first:
+        found = found[::-1]
+    if exact:
+        return found[:limit]
+    return _confirmed(frame, condition, found, limit)
+
+
+def _confirmed(frame: Frame, condition: Filter, rows: Rows, limit: int | None) -> Rows:
+    kept: list[int] = []
+    for start in range(0, len(rows), _BLOCK):
+        block = rows[start : start + _BLOCK]
+        events = frame.events(block)
+        kept += [row for row, one in zip(block.tolist(), events, strict=True) if matches(condition, one.event)]
+        if limit is not None and len(kept) >= limit:
+            break
+    return np.array(kept[:limit], np.intp)
+
+
+def find(condition: Filter, frame: Frame, rows: Rows) -> Possible:
+    match condition:
+        case Everything():
+            return Possible(rows, exact=True)
+        case And(parts):
+            return _all(parts, frame, rows)
+        case Or(parts):
+            return _any(parts, frame, rows)
+        case Not(part):
+            found, exact = find(part, frame, rows)
+            return _exactly(np.setdiff1d(rows, found, assume_unique=True)) if exact else _perhaps(rows)
+        case Contains(text):
+            needle = upper(text)
+            sure, possible = rows_containing(frame, needle)
+            kept = rows[possible[rows]]
+            return Possible(kept, bool(sure[kept].all()))
+        case OneOf() | Between() | Like():
+            return _leaf(condition, frame, rows)
+
+
+def _all(parts: Sequence[Filter], frame: Frame, rows: Rows) -> Possible:
+    """The cheap conditions first: the others then look at few rows."""
+    exact = True
+    for part in sorted(parts, key=_cost):
+        if not len(rows):
+            break
+        rows, sure = find(part, frame, rows)
+        exact = exact and sure
+    return Possible(rows, exact)
+
+
+def _any(parts: Sequence[Filter], frame: Frame, rows: Rows) -> Possible:
+    found = [find(part, frame, rows) for part in parts]
+    union = np.unique(np.concatenate([rows[:0], *(each.rows for each in found)]))
+    return Possible(union, all(each.exact for each in found))
+
+
+def _cost(condition: Filter) -> int:
+    match condition:
+        case And(parts) | Or(parts):
+            return max(map(_cost, parts), default=0)
+        case Not(part):
+            return _cost(part)
+        case Contains():
+            return 4
+        case Like():
+            return 2
+        case OneOf(field) | Between(field):
+            return 3 if field.startswith(ATTRIBUTE_PREFIX) else 1
+        case _:
+            return 0
+
+
+def _leaf(leaf: Leaf, frame: Frame, rows: Rows) -> Possible:
+    if leaf.field.startswith(ATTRIBUTE_PREFIX):
+        return _exactly(_on_attribute(leaf, frame, rows, leaf.field[len(ATTRIBUTE_PREFIX) :]))
+    if leaf.field == MESSAGE and MESSAGE + TEMPLATE in frame.columns:
+        return _perhaps(rows)
+    if leaf.field == "status_class":
+        return _perhaps(rows)
+    column = frame.columns.get(leaf.field)
+    if leaf.field == IS_BOT and column is None:
+        column = Number(np.zeros(len(frame), np.int64))
+    return _exactly(_on_column(leaf, column, rows))
+
+
+def _on_column(leaf: Leaf, column: Column | None, rows: Rows) -> Rows:
+    if column is None:
+        return rows[:0]
+    if isinstance(column, Text):
+        return _where(column, rows, _text_test(leaf))
+    match leaf:
+        case OneOf(_, values):
+            return _in_range(column, rows, lambda numbers: np.isin(numbers, [float(value) for value in values]))
+        case Between():
+            return _in_range(column, rows, lambda numbers: _within(numbers, leaf))
+    return rows[:0]
+
+
+def _text_test(leaf: Leaf) -> Callable[[str], bool]:
+    match leaf:
+        case OneOf(_, values):
+            wanted = set(values)
+            return lambda text: text in wanted
+        case Like(_, pattern):
+            return lambda text: like(text, pattern)
+    return lambda _: False
+
+
+def _where(column: Text, rows: Rows, test: Callable[[str], bool]) -> Rows:
+    """Tests each value once, and only those that these rows have."""
+    codes = column.codes[rows]
+    passes = np.zeros(len(column.values) + 1, np.bool_)
+    asked = np.unique(codes) if len(rows) < len(column.values) else np.arange(1, len(column.values) + 1)
+    values = column.values
+    for code in asked.tolist():
+        if code and test(values[code - 1]):
+            passes[code] = True
+    return rows[passes[codes]]
+
+
+def _in_range(column: Number, rows: Rows, test: Callable[[Any], Any]) -> Rows:
+    fits = test(column.values[rows].astype(np.float64))
+    found: Rows = rows[fits if column.present is None else fits & column.present[rows]]
+    return found
+
+
+def _within(numbers: Any, bounds: Between) -> Any:
+    fits = np.ones(len(numbers), np.bool_)
+    if bounds.low is not None:
+        fits &= numbers >= bounds.low if bounds.includes_low else numbers > bounds.low
+    if bounds.high is not None:
+        fits &= numbers <= bounds.high if bounds.includes_high else numbers < bounds.high
+    return fits
+
+
+def _on_attribute(leaf: Leaf, frame: Frame, rows: Rows, name: str) -> Rows:
+    plain = frame.columns.get(PLAIN + name)
+    if isinstance(plain, Text):
+        return _where(plain, rows, _text_test(leaf))
+    if isinstance(plain, Number):
+        return _on_number_attribute(leaf, plain, rows)
+    mixed, rest = frame.text(MIXED + name), frame.text(REST)
+    if mixed is not None:
+        return _where(mixed, rows, lambda text: _test_value(leaf, orjson.loads(text)))
+    if rest is not None:
+        return _where(rest, rows, lambda text: _test_value(leaf, orjson.loads(text).get(name)))
+    return rows[:0]
+
+
+def _on_number_attribute(leaf: Leaf, column: Number, rows: Rows) -> Rows:
+    match leaf:
+        case OneOf(_, values):
+            numbers = [number for value in values if (number := as_number(str(value))) is not None]
+            return _in_range(column, rows, lambda found: np.isin(found, numbers))
+        case Between():
+            return _in_range(column, rows, lambda found: _within(found, leaf))
+    return rows[:0]
+
+
+def _test_value(leaf: Leaf, value: object) -> bool:
+    match leaf:
+        case OneOf(_, values):
+            return one_of(value, values, of_attribute=True)
+        case Between():
+            return between(value, leaf)
+        case Like(_, pattern):
+            return isinstance(value, str) and like(value, pattern)

@@ -1,0 +1,111 @@
+"""One blob of a segment: a header that names buffers, and the buffers, each compressed by itself.
+
+In order: magic and version (4 bytes), size of the header (4, little endian), checksum of all else (4), header (JSON,
+zstd), buffers.
+"""
+
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import zstandard
+
+from tailsvc.errors import BrokenSegment, UnknownFormat
+
+FORMAT = 1  # raised with every change that older readers would misread
+_MAGIC = b"TSG"
+_SIZE, _SUM, _HEAD = slice(4, 8), slice(8, 12), 12
+# No buffer of ours is larger: what a broken size makes us allocate is bounded.
+_LARGEST = 1 << 30
+
+Array = npt.NDArray[Any]
+Place = list[int]  # offset, stored size, real size: equal sizes are not compressed
+
+
+class Packer:
+    def __init__(self, level: int) -> None:
+        self._compressor = zstandard.ZstdCompressor(level=level)
+        self._buffers: list[bytes] = []
+        self._end = 0
+
+    def put(self, data: bytes) -> Place:
+        stored = data
+        if len(data) > 16:
+            packed = self._compressor.compress(data)
+            stored = packed if len(packed) < len(data) else data
+        self._buffers.append(stored)
+        self._end += len(stored)
+        return [self._end - len(stored), len(stored), len(data)]
+
+    def put_array(self, array: Array) -> list[Any]:
+        """Its type and place; bytes of the same weight lie together, which compresses better."""
+        width = array.dtype.itemsize
+        if width > 1:
+            data = np.ascontiguousarray(array).view(np.uint8).reshape(-1, width).T.tobytes()
+        else:
+            data = array.tobytes()
+        return [array.dtype.str, *self.put(data)]
+
+    def finish(self, header: dict[str, Any]) -> bytes:
+        head = self._compressor.compress(orjson.dumps(header))
+        rest = b"".join([head, *self._buffers])
+        front = _MAGIC + bytes([FORMAT]) + len(head).to_bytes(4, "little")
+        return front + _checksum(front, rest).to_bytes(4, "little") + rest
+
+
+class Unpacker:
+    """Raises BrokenSegment for whatever cannot be read, UnknownFormat for what a newer version wrote."""
+
+    def __init__(self, blob: bytes) -> None:
+        if blob[:3] != _MAGIC or len(blob) < _HEAD:
+            raise BrokenSegment("it does not begin as a segment does")
+        if blob[3] > FORMAT:
+            raise UnknownFormat(f"it was written in format {blob[3]}; this version reads up to {FORMAT}")
+        if _checksum(blob[: _SUM.start], memoryview(blob)[_HEAD:]) != int.from_bytes(blob[_SUM], "little"):
+            raise BrokenSegment("its checksum does not fit: bytes were changed or lost")
+        size = int.from_bytes(blob[_SIZE], "little")
+        self._decompressor = zstandard.ZstdDecompressor()
+        self._body = _HEAD + size
+        self._blob = memoryview(blob)
+        try:
+            self.header: dict[str, Any] = orjson.loads(self._unpacked(blob[_HEAD : self._body], _LARGEST))
+        except (orjson.JSONDecodeError, zstandard.ZstdError) as error:
+            raise BrokenSegment("its header cannot be read") from error
+
+    def get(self, place: Place) -> bytes:
+        offset, size, real = place
+        start = self._body + offset
+        data = self._blob[start : start + size]
+        if len(data) != size or real > _LARGEST:
+            raise BrokenSegment("it is cut off")
+        try:
+            return bytes(data) if size == real else self._unpacked(data, real)
+        except zstandard.ZstdError as error:
+            raise BrokenSegment("a buffer cannot be unpacked") from error
+
+    def get_array(self, described: list[Any]) -> Array:
+        kind, *place = described
+        dtype = np.dtype(kind)
+        data = np.frombuffer(self.get(place), np.uint8)
+        if dtype.itemsize == 1:
+            return data.view(dtype)
+        array: Array = np.ascontiguousarray(data.reshape(dtype.itemsize, -1).T).view(dtype).reshape(-1)
+        return array
+
+    def _unpacked(self, data: Any, most: int) -> bytes:
+        return self._decompressor.decompress(data, max_output_size=most)
+
+
+def _checksum(front: bytes, rest: bytes | memoryview) -> int:
+    return crc32(rest, crc32(front))
+
+
+def narrowed(array: Array) -> Array:
+    """Whole numbers from 0 on in the smallest type that holds them."""
+    largest = int(array.max()) if len(array) else 0
+    for dtype in (np.uint8, np.uint16, np.uint32):
+        if largest <= np.iinfo(dtype).max:
+            return array.astype(dtype)
+    return array.astype(np.uint64)

@@ -1,0 +1,191 @@
+"""How a stored value was printed in its line: the formats that a template's slots name.
+
+Each format is a function of a whole column, since templates are rendered for many rows at once.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from tailsvc.segments.columns import Number, Text
+
+TIMESTAMP = "timestamp"
+Micros = npt.NDArray[np.int64]
+
+
+class Slot(NamedTuple):
+    """A column, and the format that its values are printed in."""
+
+    column: str
+    format: str = ""
+
+
+class Form(NamedTuple):
+    """A value as it may stand in the line."""
+
+    slot: Slot
+    printed: str
+
+
+_SECOND = 1_000_000
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_LARGEST_SHIFT = 14 * 3600
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)([T ])(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6})(?!\d))?", re.ASCII)
+_CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)", re.ASCII)
+_SYSLOG = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
+_ESCAPED = re.compile(r'["\\\x00-\x1f]')
+
+
+# -- texts
+
+
+def print_texts(values: Sequence[str], format_: str) -> Sequence[str]:
+    return values if not format_ else [*map(_TEXT_FORMATS[format_], values)]
+
+
+def text_forms(column: str, value: str) -> Iterator[Form]:
+    yield Form(Slot(column), value)
+    for name, change in _TEXT_FORMATS.items():
+        changed = change(value)
+        if changed != value:
+            yield Form(Slot(column, name), changed)
+
+
+def as_json(text: str) -> str:
+    """As it stands between the quotes of a JSON string."""
+    return orjson.dumps(text).decode()[1:-1]
+
+
+def has_escapes(text: str) -> bool:
+    return _ESCAPED.search(text) is not None
+
+
+_TEXT_FORMATS: dict[str, Callable[[str], str]] = {"lower": str.lower, "capital": str.capitalize, "json": as_json}
+
+
+# -- numbers
+
+
+def print_numbers(column: Number, format_: str) -> list[str]:
+    """Rows without a number print as 0."""
+    values = column.values.tolist()
+    if format_ == "d":
+        return [*map("%d".__mod__, values)]  # cuts off what is behind the point
+    if format_ == "r":
+        return [*map(repr, values)]
+    kind, digits = format_[0], int(format_[1:])
+    if kind == "s":
+        values = [value / 1000 for value in values]
+    pattern = f"%.{digits}f"
+    return [pattern % value for value in values]
+
+
+def number_forms(column: str, value: float) -> Iterator[Form]:
+    if isinstance(value, int):
+        yield Form(Slot(column, "d"), str(value))
+        return
+    yield Form(Slot(column, "r"), repr(value))
+    if abs(value) >= 1e15:
+        return
+    if value.is_integer():
+        yield Form(Slot(column, "d"), str(int(value)))
+    for digits in (1, 2, 3, 6):
+        yield Form(Slot(column, f"f{digits}"), f"%.{digits}f" % value)
+    for digits in (3, 6, 4, 5):  # milliseconds that were printed as seconds
+        yield Form(Slot(column, f"s{digits}"), f"%.{digits}f" % (value / 1000))
+
+
+# -- times
+
+
+def print_times(micros: Micros, format_: str) -> list[str]:
+    kind, *options = format_.split(":")
+    if kind == "epoch":
+        return [*map(str, (micros // 10 ** int(options[0])).tolist())]
+    if kind == "seconds":
+        return _with_fraction([*map(str, (micros // _SECOND).tolist())], micros, int(options[0]))
+    shifted = micros + int(options[-1]) * _SECOND
+    seconds, rows = np.unique(shifted // _SECOND, return_inverse=True)
+    known = [*map(_SECONDS[kind], seconds.tolist())]
+    texts = [known[row] for row in rows.tolist()]
+    if kind != "iso":
+        return texts
+    separator, digits = options[0], int(options[1])
+    if separator == " ":
+        texts = [text.replace("T", " ") for text in texts]
+    return _with_fraction(texts, micros, digits)
+
+
+def time_forms(text: str, micros: int) -> Iterator[Form]:
+    """Where in the line its time may stand, in which form."""
+    for match in _ISO.finditer(text):
+        year, month, day, separator, hour, minute, second, fraction = match.groups()
+        shift = _shift(micros, (year, month, day, hour, minute, second))
+        if shift is not None:
+            yield Form(Slot(TIMESTAMP, f"iso:{separator}:{len(fraction or '')}:{shift}"), match[0])
+    for kind, pattern in (("clf", _CLF), ("syslog", _SYSLOG)):
+        for match in pattern.finditer(text):
+            shift = _shift(micros, _calendar_parts(kind, match.groups(), micros))
+            if shift is not None:
+                yield Form(Slot(TIMESTAMP, f"{kind}:{shift}"), match[0])
+    for format_ in ("seconds:3", "seconds:6", "epoch:0", "epoch:3", "epoch:6"):
+        yield Form(Slot(TIMESTAMP, format_), print_times(np.array([micros]), format_)[0])
+
+
+def _calendar_parts(kind: str, groups: Sequence[str], micros: int) -> Sequence[str | int]:
+    """Year, month, ... second of a time that names its month; one without a year is of the event's."""
+    if kind == "clf":
+        day, name, year, *clock = groups
+    else:
+        name, day, *clock = groups
+        year = str(datetime.fromtimestamp(micros // _SECOND, UTC).year)
+    return (year, _MONTHS.index(name) + 1 if name in _MONTHS else 0, day, *clock)
+
+
+def _with_fraction(texts: list[str], micros: Micros, digits: int) -> list[str]:
+    if not digits:
+        return texts
+    fractions = (micros % _SECOND // 10 ** (6 - digits)).tolist()
+    pattern = f"%s.%0{digits}d"
+    return [pattern % pair for pair in zip(texts, fractions, strict=True)]
+
+
+def _shift(micros: int, parts: Sequence[str | int]) -> int | None:
+    """By how many seconds the printed clock is ahead of UTC."""
+    try:
+        printed = int(datetime(*map(int, parts), tzinfo=UTC).timestamp())  # type: ignore[misc,arg-type]
+    except ValueError:
+        return None
+    shift = printed - micros // _SECOND
+    return shift if abs(shift) <= _LARGEST_SHIFT and shift % 900 == 0 else None
+
+
+@lru_cache(maxsize=4096)
+def _iso_second(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@lru_cache(maxsize=4096)
+def _clf_second(second: int) -> str:
+    at = datetime.fromtimestamp(second, UTC)
+    return f"{at.day:02d}/{_MONTHS[at.month - 1]}/{at.year}:{at:%H:%M:%S}"
+
+
+@lru_cache(maxsize=4096)
+def _syslog_second(second: int) -> str:
+    at = datetime.fromtimestamp(second, UTC)
+    return f"{_MONTHS[at.month - 1]} {at.day:2d} {at:%H:%M:%S}"
+
+
+_SECONDS: dict[str, Callable[[int], str]] = {"iso": _iso_second, "clf": _clf_second, "syslog": _syslog_second}
+
+
+def print_text_column(column: Text, format_: str) -> Text:
+    """The column as it is printed; values that print alike stay apart."""
+    return Text(print_texts(column.values, format_), column.codes)

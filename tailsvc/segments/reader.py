@@ -1,0 +1,131 @@
+"""A segment's blobs as frames, one for each row group; only what is asked for is fetched and decoded."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, TypeVar
+
+import numpy as np
+
+from tailsvc.errors import BrokenSegment
+from tailsvc.segments.column_codec import unpack_codes, unpack_dictionary, unpack_numbers
+from tailsvc.segments.columns import Column, Text
+from tailsvc.segments.encode import part_of
+from tailsvc.segments.frame import Frame, Times
+from tailsvc.segments.packing import Unpacker
+from tailsvc.segments.search import Dictionary
+
+T = TypeVar("T")
+Load = Callable[[int], bytes]  # a part's blob by its number
+
+
+class Segment:
+    """`keep(key, make)` answers what it has kept under the key, or makes and keeps it; see the stores' cache."""
+
+    def __init__(self, load: Load, *, parts: int, base: int, keep: "Keep | None" = None) -> None:
+        self._load = load
+        self._parts = parts
+        self._base = base
+        self._keep = keep or _make
+
+    @cached_property
+    def groups(self) -> list[int]:
+        """The number of rows of each row group."""
+        return list(self._part(0).header["rows"])
+
+    def spans(self) -> list[tuple[int, int]]:
+        """The first and the last time of each row group."""
+        return [(order["first"], order["last"]) for order in self._part(0).header["order"]]
+
+    def frame(self, group: int) -> Frame:
+        ids, times = self._kept(("order", group), lambda: self._order(group))
+        return Frame(ids, times, _LazyColumns(self, group))
+
+    def frames(self) -> list[Frame]:
+        return [self.frame(group) for group in range(len(self.groups))]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of all columns. Needs every part's header."""
+        return [name for part in range(self._parts) for name in self._part(part).header["columns"]]
+
+    def column(self, name: str, group: int) -> Column | None:
+        described = self._described(name)
+        if described is None:
+            return None
+        unpacker, count = self._part(part_of(name, self._parts)), self.groups[group]
+        if "numbers" in described:
+            return self._kept((name, group), lambda: unpack_numbers(unpacker, described, group, count))
+        of_group = group if "own" in described else -1
+        values = self._kept(
+            (name, of_group, "values"), lambda: Dictionary(unpack_dictionary(unpacker, described, group))
+        )
+        codes = self._kept((name, group), lambda: unpack_codes(unpacker, described, group, count))
+        return Text(values, codes)
+
+    def shares_dictionary(self, name: str) -> bool:
+        """Whether all groups' values of this column are the same list."""
+        described = self._described(name)
+        return described is not None and "values" in described
+
+    def _described(self, name: str) -> dict[str, Any] | None:
+        columns: Mapping[str, dict[str, Any]] = self._part(part_of(name, self._parts)).header["columns"]
+        return columns.get(name)
+
+    def _part(self, number: int) -> Unpacker:
+        part: Unpacker = self._keep(("part", number), lambda: Unpacker(self._load(number)))
+        return part
+
+    def _kept(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
+        kept: T = self._keep(key, lambda: _guarded(make))
+        return kept
+
+    def _order(self, group: int) -> tuple[Times, Times]:
+        part, count = self._part(0), self.groups[group]
+        order = part.header["order"][group]
+        times = np.full(count, order["first"], np.int64)
+        if "times" in order:
+            times[1:] += np.cumsum(part.get_array(order["times"]).astype(np.int64) * order["unit"])
+        jumps = np.ones(count, np.int64)
+        jumps[0] = order["id"] + self._base
+        if "ids" in order:
+            zigzag = part.get_array(order["ids"]).astype(np.int64)
+            jumps[1:] = np.where(zigzag & 1, -(zigzag + 1 >> 1), zigzag >> 1)
+        return np.cumsum(jumps), times
+
+
+Keep = Callable[[tuple[Any, ...], Callable[[], Any]], Any]
+
+
+def _make(_key: tuple[Any, ...], make: Callable[[], T]) -> T:
+    return make()
+
+
+def _guarded(make: Callable[[], T]) -> T:
+    """Whatever a decoder stumbles over, the segment is at fault."""
+    try:
+        return make()
+    except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+        raise BrokenSegment(f"a column cannot be read ({type(error).__name__})") from error
+
+
+class _LazyColumns(Mapping[str, Column]):
+    """The columns of one row group, decoded when they are asked for."""
+
+    def __init__(self, segment: Segment, group: int) -> None:
+        self._segment = segment
+        self._group = group
+
+    def __getitem__(self, name: str) -> Column:
+        column = self._segment.column(name, self._group)
+        if column is None:
+            raise KeyError(name)
+        return column
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and self._segment._described(name) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._segment.names)
+
+    def __len__(self) -> int:
+        return len(self._segment.names)

@@ -1,0 +1,157 @@
+"""Which rows contain a piece of text: searched in the values and the literals that lines are made of.
+
+A line that has a template is put together from literals and values, so a needle lies in one of them, or reaches over
+a border between two. It can reach over a border only if it holds the character of the literal there; then the rows
+in which a part of the needle is found are answered as possible ones, for the caller to look at one by one.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from tailsvc.filters.nodes import SEARCHED_FIELDS
+from tailsvc.folding import upper
+from tailsvc.segments.columns import Mask, Number, Text
+from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
+from tailsvc.segments.printing import TIMESTAMP, Slot, print_numbers, print_texts
+from tailsvc.segments.templates import Template, template_of
+
+_SEPARATOR = "\x00"  # stands in no text of an event
+_IN_NUMBERS = frozenset("0123456789.-+EINFA")
+_IN_TIMES = frozenset("0123456789-:T ./") | frozenset("JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC")
+
+
+class Found(NamedTuple):
+    sure: Mask
+    possible: Mask  # includes the sure ones
+
+
+def rows_containing(frame: Frame, needle: str) -> Found:
+    """Where the folded needle occurs in the raw line or in one of the searched fields."""
+    search = _Search(frame)
+    sure, possible = search.whole(RAW, needle)
+    for name in SEARCHED_FIELDS:
+        found = search.whole(name, needle)
+        sure, possible = sure | found.sure, possible | found.possible
+    odd = frame.text(RAW_BYTES)
+    return Found(sure, possible if odd is None else possible | odd.present)
+
+
+class _Search:
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._nothing = np.zeros(len(frame), np.bool_)
+        self._memory: dict[tuple[str, Slot], Found] = {}
+
+    def whole(self, name: str, needle: str) -> Found:
+        """In the texts of a column, those that have a template included."""
+        plain, templates = self._frame.text(name), self._frame.text(name + TEMPLATE)
+        sure = self._nothing if plain is None else _in_column(plain, needle)
+        if templates is None:
+            return Found(sure, sure)
+        possible = sure.copy()
+        sure = sure.copy()
+        for code in np.unique(templates.codes).tolist():
+            if code:
+                rows = templates.codes == code
+                found = self._in_template(template_of(templates.values[code - 1]), needle)
+                sure |= rows & found.sure
+                possible |= rows & found.possible
+        return Found(sure, possible)
+
+    def _in_template(self, template: Template, needle: str) -> Found:
+        edges = _edges(template)
+        if edges is None:
+            return Found(self._nothing, ~self._nothing)
+        parts = _cut(needle, edges)
+        if parts == [needle]:
+            return self._in_parts(template, needle)
+        if not parts:
+            return Found(self._nothing, ~self._nothing)
+        return Found(self._nothing, self._in_parts(template, max(parts, key=len)).possible)
+
+    def _in_parts(self, template: Template, needle: str) -> Found:
+        if any(needle in upper(literal) for literal in template.literals):
+            return Found(~self._nothing, ~self._nothing)
+        sure = possible = self._nothing
+        for slot in template.slots:
+            found = self._in_slot(slot, needle)
+            sure, possible = sure | found.sure, possible | found.possible
+        return Found(sure, possible)
+
+    def _in_slot(self, slot: Slot, needle: str) -> Found:
+        key = (needle, slot)
+        if key not in self._memory:
+            self._memory[key] = self._look_in_slot(slot, needle)
+        return self._memory[key]
+
+    def _look_in_slot(self, slot: Slot, needle: str) -> Found:
+        if slot == Slot(MESSAGE):
+            return self.whole(MESSAGE, needle)
+        column = None if slot.column == TIMESTAMP else self._frame.columns[slot.column]
+        if isinstance(column, Text) and slot.column != MESSAGE:
+            found = _in_column(column, needle, slot.format)
+        elif isinstance(column, Number):
+            found = _in_numbers(column, needle, slot.format) if _IN_NUMBERS.issuperset(needle) else self._nothing
+        elif slot.column == TIMESTAMP and not _IN_TIMES.issuperset(needle):
+            found = self._nothing
+        else:
+            printed = self._frame.printed(slot)
+            found = np.fromiter((needle in upper(text) for text in printed), np.bool_, len(printed))
+        return Found(found, found)
+
+
+def _in_column(column: Text, needle: str, format_: str = "") -> Mask:
+    values = print_texts(column.values, format_)
+    if needle not in folded(values):
+        return np.zeros(len(column.codes), np.bool_)
+    return column.where([needle in upper(value) for value in values])
+
+
+def _in_numbers(column: Number, needle: str, format_: str) -> Mask:
+    distinct, codes = np.unique(column.values, return_inverse=True)
+    printed = print_numbers(Number(distinct), format_)
+    found: Mask = np.array([needle in upper(text) for text in printed], np.bool_)[codes]
+    return found
+
+
+class Dictionary(list[str]):
+    """Distinct values of a column, and all of them as one folded text once they were searched."""
+
+    __slots__ = ("folded",)
+    folded: str | None
+
+
+def folded(values: Sequence[str]) -> str:
+    if not isinstance(values, Dictionary):
+        return upper(_SEPARATOR.join(values))
+    kept = getattr(values, "folded", None)
+    if kept is None:
+        kept = values.folded = upper(_SEPARATOR.join(values))
+    return kept
+
+
+@lru_cache(maxsize=4096)
+def _template_edges(spec: str) -> frozenset[str] | None:
+    parts = template_of(spec).parts
+    edges: set[str] = set()
+    for left, right in pairwise(parts):
+        if isinstance(left, Slot) and isinstance(right, Slot):
+            return None
+        edges.add(upper(left[-1:]) if isinstance(right, Slot) else upper(right[:1]))  # type: ignore[arg-type]
+    return frozenset(edges)
+
+
+def _edges(template: Template) -> frozenset[str] | None:
+    """The characters over which a needle can reach out of a value; None where two values touch."""
+    return _template_edges(template.spec)
+
+
+def _cut(needle: str, edges: frozenset[str]) -> list[str]:
+    for edge in edges:
+        if edge in needle:
+            needle = needle.replace(edge, _SEPARATOR)
+    return [part for part in needle.split(_SEPARATOR) if part]
