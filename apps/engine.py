@@ -19,4 +19,5 @@ log_rights = rights
 @cache
 def store() -> "EventStore":
     """This process's store. Opens no connection before it is used."""
-    return PostgresEventStore(Pools(**settings.ROLE_URLS, size=settings.STORE_POOL))
+    pools = Pools(**settings.ROLE_URLS, size=settings.STORE_POOL)
+    return PostgresEventStore(pools, cache_bytes=settings.STORE_CACHE_BYTES)

@@ -30,6 +30,8 @@ if not DATABASE_URL:
     raise ImproperlyConfigured("DATABASE_URL is not set; `tailsvc up` starts a database of its own, manage.py does not")
 ROLE_URLS = {role: libpq_url(role_url(DATABASE_URL, SECRET_KEY, role)) for role in ROLES}
 _POOL = env.integer("TAILSVC_DATABASE_POOL", 8)
+# What a process keeps in memory of the segments that it has read.
+STORE_CACHE_BYTES = env.integer("TAILSVC_STORE_CACHE_MB", 64) * 1024 * 1024
 STORE_POOL = env.integer("TAILSVC_STORE_POOL", 6)  # connections of the log store, per process and log-in
 DATABASES = {
     "default": django_database(ROLE_URLS["reader"], pool_max=_POOL),

@@ -30,6 +30,18 @@ def segments(pattern: str) -> list[str]:
     return [*found, current]
 
 
+def literals(pattern: str) -> list[str]:
+    """The texts that every match contains."""
+    found, current, characters = [], "", iter(pattern)
+    for character in characters:
+        if character in "%_":
+            found.append(current)
+            current = ""
+        else:
+            current += next(characters, "") if character == "\\" else character
+    return [text for text in [*found, current] if text]
+
+
 @lru_cache(maxsize=256)
 def _compiled(pattern: str) -> list[re.Pattern[str]]:
     return [re.compile(segment) for segment in segments(pattern)]

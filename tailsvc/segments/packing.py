@@ -74,6 +74,10 @@ class Unpacker:
         except (orjson.JSONDecodeError, zstandard.ZstdError) as error:
             raise BrokenSegment("its header cannot be read") from error
 
+    @property
+    def size(self) -> int:
+        return len(self._blob)
+
     def get(self, place: Place) -> bytes:
         offset, size, real = place
         start = self._body + offset

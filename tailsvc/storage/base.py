@@ -137,7 +137,7 @@ class EventStore(Protocol):
         Without `force` only what is due. Safe to run twice at once, and to be killed anywhere.
         """
 
-    def erase(self, stream: StreamRef, *, now: int) -> bool:
+    def erase(self, stream: StreamRef) -> bool:
         """Take what was deleted from the disk, one step of it; whether there may be more to do."""
 
     def waiting(self, *, now: int) -> list[StreamRef]:

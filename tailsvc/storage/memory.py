@@ -109,7 +109,7 @@ class MemoryEventStore:
     def compact(self, stream: StreamRef, *, now: int, force: bool = False) -> bool:
         return False
 
-    def erase(self, stream: StreamRef, *, now: int) -> bool:
+    def erase(self, stream: StreamRef) -> bool:
         return False
 
     def waiting(self, *, now: int) -> list[StreamRef]:

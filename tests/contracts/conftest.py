@@ -1,15 +1,36 @@
-"""Every implementation of the store, for the one suite that all of them must pass."""
+"""Every implementation of the store, and every form that events may lie in, for the one suite that all must pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 
-from tailsvc.storage.base import EventStore, StreamRef
+from tailsvc.storage.base import Batch, EventStore, Outcome, StreamRef
 from tailsvc.storage.memory import MemoryEventStore
 
 # Far above what the product's own tests use; the log tables refer to no other table.
 _ids = count(1_000_000_000)
+
+
+class Compacting:
+    """The Postgres store; after every `each`th append of a stream, all that it holds is brought into segments."""
+
+    def __init__(self, store: EventStore, each: int) -> None:
+        self._store = store
+        self._each = each
+        self._appends: dict[StreamRef, int] = {}
+
+    def append(self, stream: StreamRef, batches: Sequence[Batch], *, now: int) -> list[Outcome]:
+        outcomes = self._store.append(stream, batches, now=now)
+        self._appends[stream] = self._appends.get(stream, 0) + 1
+        if self._appends[stream] % self._each == 0:
+            while self._store.compact(stream, now=now, force=True):
+                pass
+        return outcomes
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +40,20 @@ def postgres_store(database: None) -> EventStore:
     return store()
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=["memory", "postgres", "segments", "mixture"])
 def store(request: pytest.FixtureRequest) -> EventStore:
-    return MemoryEventStore() if request.param == "memory" else request.getfixturevalue("postgres_store")
+    return MemoryEventStore() if request.param == "memory" else form_of(request, request.param)
+
+
+@pytest.fixture(params=["postgres", "segments", "mixture"])
+def postgres_form(request: pytest.FixtureRequest) -> EventStore:
+    return form_of(request, request.param)
+
+
+def form_of(request: pytest.FixtureRequest, name: str) -> EventStore:
+    postgres: EventStore = request.getfixturevalue("postgres_store")
+    each = {"segments": 1, "mixture": 2}.get(name)
+    return Compacting(postgres, each) if each else postgres  # type: ignore[return-value]
 
 
 @pytest.fixture

@@ -216,10 +216,14 @@ def test_rejections_are_kept_newest_first(store: EventStore, stream: StreamRef) 
 
 def test_retention_takes_the_oldest_up_to_the_edge_and_no_further(store: EventStore, stream: StreamRef) -> None:
     append(store, stream, *[line(str(at), NOW + at) for at in range(10)])
-    assert store.drop_before(stream, NOW + 5, limit=3) == 3
-    assert store.drop_before(stream, NOW + 5, limit=3) == 2
-    assert store.drop_before(stream, NOW + 5, limit=3) == 0
+    store.drop_before(stream, NOW + 5, limit=3)
+    assert [raw for _, raw in everything(store, stream)] == [b"5", b"6", b"7", b"8", b"9"]  # all hidden at once
+    assert store.count(stream, EVERYTHING) == 5
+    assert store.get(stream, 1) is None
+    while store.drop_before(stream, NOW + 5, limit=3):
+        pass
     assert [raw for _, raw in everything(store, stream)] == [b"5", b"6", b"7", b"8", b"9"]
+    assert store.check(stream) == []
 
 
 def test_retention_may_run_twice_at_once(store: EventStore, stream: StreamRef) -> None:
@@ -231,8 +235,9 @@ def test_retention_may_run_twice_at_once(store: EventStore, stream: StreamRef) -
         ]
     while last := store.drop_before(stream, NOW + 300, limit=50):
         gone.append(last)
-    assert sum(gone) == 300
+    assert sum(gone) <= 300  # pieces that also hold younger events go later
     assert len(everything(store, stream)) == 100
+    assert store.check(stream) == []
 
 
 def test_a_purge_leaves_nothing(store: EventStore, stream: StreamRef) -> None:
@@ -240,7 +245,7 @@ def test_a_purge_leaves_nothing(store: EventStore, stream: StreamRef) -> None:
     rounds = 1
     while not store.purge(stream, limit=10):
         rounds += 1
-    assert 1 < rounds < 10
+    assert rounds < 10
     with pytest.raises(UnknownStream):
         store.head(stream)
     assert store.purge(stream, limit=10)

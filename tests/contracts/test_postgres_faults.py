@@ -38,6 +38,15 @@ CALLS: dict[str, Callable[[EventStore], object]] = {
     "get": lambda store: store.get(STREAM, 1),
     "rejections": lambda store: store.rejections(STREAM, limit=1),
     "drop_before": lambda store: store.drop_before(STREAM, NOW, limit=1),
+    "histogram": lambda store: store.histogram(STREAM, Selection(), interval=1, split=None),
+    "facets": lambda store: store.facets(STREAM, Selection(), ["path"], limit=1),
+    "delete": lambda store: store.delete(STREAM, Selection(), now=NOW),
+    "compact": lambda store: store.compact(STREAM, now=NOW),
+    "erase": lambda store: store.erase(STREAM),
+    "waiting": lambda store: store.waiting(now=NOW),
+    "check": lambda store: store.check(STREAM),
+    "sizes": lambda store: store.sizes([STREAM]),
+    "bytes_on_disk": lambda store: store.bytes_on_disk(),
     "purge": lambda store: store.purge(STREAM, limit=1),
     "forget_before": lambda store: store.forget_before(STREAM, keys=0, rejections=0),
 }
@@ -53,7 +62,7 @@ def test_without_a_database_every_method_says_so(
 ) -> None:
     monkeypatch.setattr(pools_module, "_CHECKOUT_SECONDS", 0.1)
     nowhere = "postgresql://x:x@127.0.0.1:1/x"
-    store = PostgresEventStore(Pools(reader=nowhere, appender=nowhere, maintenance=nowhere, size=1))
+    store = PostgresEventStore(Pools(reader=nowhere, appender=nowhere, maintenance=nowhere, size=1), cache_bytes=0)
     with pytest.raises(StorageUnavailable):
         call(store)
     store.close()
@@ -140,7 +149,7 @@ def through_proxy() -> Iterator[tuple[Proxy, EventStore]]:
     proxy = Proxy((parts.hostname, parts.port or 5432))
     place = f"{parts.netloc.rpartition('@')[0]}@127.0.0.1:{proxy.port}"
     urls = settings.ROLE_URLS | {"appender": urlunsplit(parts._replace(netloc=place))}
-    store = PostgresEventStore(Pools(**urls, size=2))
+    store = PostgresEventStore(Pools(**urls, size=2), cache_bytes=0)
     try:
         yield proxy, store
     finally:

@@ -1,7 +1,7 @@
 """Appending: take ids under the head's lock, insert, commit; exactly once for requests with a key."""
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from itertools import count
 from typing import Any, cast
@@ -11,30 +11,33 @@ from psycopg import sql
 
 from tailsvc.errors import KeyReused, OutcomeUnknown, StorageUnavailable, UnknownStream
 from tailsvc.events import Event
+from tailsvc.segments.learning import Book
 from tailsvc.storage.base import Appended, Batch, Outcome, Replayed, RetryKey, StreamRef
+from tailsvc.storage.postgres.blocks import block_of
 from tailsvc.storage.postgres.lost_commits import CommitLost, committed
 from tailsvc.storage.postgres.pools import Connection, Pools
-from tailsvc.storage.postgres.rows import COLUMN_TYPES, COLUMNS, to_row, to_texts
+from tailsvc.storage.postgres.rows import COLUMN_TYPES, COLUMNS, to_texts
 from tailsvc.storage.postgres.statements import STATEMENTS, plain
 
-# Up to this many events one prepared statement beats COPY and its four round trips (CPU of both sides together: a third
-# for 1 event, the same at 64).
+# Up to this many events are rows, more are a recent block: a row costs 20 times as much as an event of a large block,
+# a block as much as 50 rows.
 SMALL = 48
-_COPY = sql.SQL("COPY log_event (stream_id, team_id, id, {}) FROM STDIN (FORMAT BINARY)").format(
-    sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-)
-_COPY_TYPES = ["int8", "int8", "int8", *COLUMN_TYPES.values()]
+# Raised when the parser comes to read lines otherwise: tells which segments were read by which.
+PARSER = 1
+
+
+Insert = Callable[[], "tuple[Any, ...] | None"]  # takes the head and inserts; answers (the id before, the transaction)
 
 
 class KeyFoundUnderLock(Exception):
     """A request with this key committed between our first look and our lock: pack the flush again without it."""
 
 
-def append(pools: Pools, stream: StreamRef, batches: Sequence[Batch], now: int) -> list[Outcome]:
+def append(pools: Pools, stream: StreamRef, batches: Sequence[Batch], now: int, book: Book) -> list[Outcome]:
     while True:
         try:
             with pools.appender() as connection:
-                return _Append(connection, stream, batches, now).run()
+                return _Append(connection, stream, batches, now, book).run()
         except KeyFoundUnderLock:
             continue
         except CommitLost as lost:
@@ -62,11 +65,14 @@ def outcome_of_key(found: dict[str, tuple[bytes, bytes]], key: RetryKey) -> Repl
 class _Append:
     """One flush of one stream on one connection."""
 
-    def __init__(self, connection: Connection, stream: StreamRef, batches: Sequence[Batch], now: int) -> None:
+    def __init__(
+        self, connection: Connection, stream: StreamRef, batches: Sequence[Batch], now: int, book: Book
+    ) -> None:
         self.connection = connection
         self.stream = stream
         self.batches = batches
         self.now = now
+        self.book = book
         self.ids = {"stream_id": stream.stream_id, "team_id": stream.team_id}
         self.flush = secrets.randbits(63)
         self.settled: Sequence[Outcome | None] = ()  # of each batch; None: it is to be inserted
@@ -107,38 +113,63 @@ class _Append:
         """Insert these batches; the id before their first event."""
         events = [event for batch in fresh for event in batch.events]
         plain_events = not any(batch.key or batch.rejections for batch in fresh)
-        if not events and plain_events:
-            return 0
-        if plain_events and len(events) <= SMALL:
-            return self._insert_small(events)
-        return self._insert_in_transaction(fresh, events)
+        if not events:
+            return 0 if plain_events else self._insert_in_transaction(fresh, None)
+        if len(events) > SMALL:
+            return self._insert_in_transaction(fresh, self._as_block(events))
+        insert = self._as_rows(events)
+        return self._insert_alone(insert) if plain_events else self._insert_in_transaction(fresh, insert)
 
-    def _insert_small(self, events: Sequence[Event]) -> int:
+    def _as_rows(self, events: Sequence[Event]) -> Insert:
         stream_id, team_id = self.stream
         size = sum(len(event.raw) for event in events)
-        params: list[Any] = [stream_id, team_id, len(events), size, self.now]
+        params: list[Any] = [stream_id, team_id, len(events), size, self.now, self.flush]
         for event in events:
             params += to_texts(event)
-        try:
+        statement = _rows_statement(len(events))
+
+        def insert() -> tuple[Any, ...] | None:
             with psycopg.RawCursor(self.connection) as cursor:
-                row = cursor.execute(_small_statement(len(events)), params).fetchone()
+                return cursor.execute(statement, params).fetchone()
+
+        return insert
+
+    def _as_block(self, events: Sequence[Event]) -> Insert:
+        """Packed before the head is locked."""
+        block = block_of(events, self.book)
+        (payload,) = block.parts
+        params = {
+            **self.ids,
+            "n": len(events),
+            "now": self.now,
+            "flush": self.flush,
+            "data": payload,
+            "bytes": len(payload),
+            "raw_bytes": block.raw_bytes,
+            "min_time": block.min_time,
+            "max_time": block.max_time,
+            "parser": PARSER,
+        }
+        return lambda: self.connection.execute(plain("append_block"), params).fetchone()
+
+    def _insert_alone(self, insert: Insert) -> int:
+        try:
+            row = insert()
         except psycopg.OperationalError as error:
             if not self.connection.broken:
                 raise
             raise OutcomeUnknown("The database went away inside the commit; the event may be stored.") from error
         return self._first(row)
 
-    def _insert_in_transaction(self, fresh: Sequence[Batch], events: Sequence[Event]) -> int:
+    def _insert_in_transaction(self, fresh: Sequence[Batch], insert: Insert | None) -> int:
         before, xact = 0, ""
         self.connection.execute("BEGIN")
         try:
-            if events:
-                row = self.connection.execute(plain("take_ids"), self._taking(events)).fetchone()
+            if insert is not None:
+                row = insert()
                 before, xact = self._first(row), cast("tuple[Any, str]", row)[1]
             self._refuse_taken_keys(fresh)
             self._insert_beside(fresh)
-            if events:
-                self._copy(events, before)
         except BaseException:
             if not self.connection.broken:
                 self.connection.execute("ROLLBACK")
@@ -177,18 +208,6 @@ class _Append:
             for refused in batch.rejections:
                 yield "keep_rejection", {**self.ids, **refused._asdict(), "now": self.now}
 
-    def _copy(self, events: Sequence[Event], before: int) -> None:
-        stream_id, team_id = self.stream
-        with self.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.set_types(_COPY_TYPES)
-            write = copy.write_row
-            for event_id, event in enumerate(events, before + 1):
-                write((stream_id, team_id, event_id, *to_row(event)))
-
-    def _taking(self, events: Sequence[Event]) -> dict[str, Any]:
-        size = sum(len(event.raw) for event in events)
-        return {**self.ids, "n": len(events), "bytes": size, "now": self.now, "flush": self.flush}
-
     def _first(self, row: tuple[Any, ...] | None) -> int:
         if row is None:
             raise UnknownStream("There is no such stream.")
@@ -196,9 +215,9 @@ class _Append:
 
 
 @cache
-def _small_statement(events: int) -> bytes:
+def _rows_statement(events: int) -> bytes:
     """The statement for so many events, with numbered parameters: prepared once on each connection."""
-    numbers = count(6)  # behind stream, team, n, bytes, now
+    numbers = count(7)  # behind stream, team, n, bytes, now, flush
     rows = [
         sql.SQL("({}, {})").format(
             sql.Literal(nth),
@@ -206,7 +225,7 @@ def _small_statement(events: int) -> bytes:
         )
         for nth in range(1, events + 1)
     ]
-    statement = sql.SQL(STATEMENTS["append_small"]).format(
+    statement = sql.SQL(STATEMENTS["append_rows"]).format(
         columns=sql.SQL(", ").join(map(sql.Identifier, COLUMNS)),
         new_columns=sql.SQL(", ").join(sql.Identifier("new", name) for name in COLUMNS),
         values=sql.SQL(", ").join(rows),

@@ -31,12 +31,17 @@ class Pools:
 
     @contextmanager
     def reader(self, team_id: int) -> Iterator[Connection]:
-        """A transaction in which Postgres shows the team's rows only."""
-        with _checkout(self._reader) as connection, connection.transaction():
-            # A literal: set_config() would not reach the shards of a distributed database. Not prepared: it would be
-            # another statement for each team.
-            connection.execute(f"SET LOCAL app.team = '{int(team_id)}'".encode(), prepare=False)
-            yield connection
+        """A transaction that sees one moment, and in which Postgres shows the team's rows only."""
+        with _checkout(self._reader) as connection:
+            # A literal: set_config() would not reach the shards of a distributed database. Both in one round trip,
+            # which leaves them unprepared; prepared they would be another statement for each team.
+            begin = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL app.team = '{int(team_id)}'"
+            connection.execute(begin.encode(), prepare=False)
+            try:
+                yield connection
+            finally:
+                if not connection.broken:
+                    connection.execute(b"ROLLBACK")  # it only read
 
     @contextmanager
     def appender(self) -> Iterator[Connection]:

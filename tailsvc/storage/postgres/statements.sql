@@ -9,27 +9,40 @@ INSERT INTO log_stream_head (stream_id, team_id) VALUES (%(stream_id)s, %(team_i
 INSERT INTO log_upkeep (stream_id, team_id) VALUES (%(stream_id)s, %(team_id)s)
 ON CONFLICT (stream_id) DO NOTHING
 
--- name: take_ids
--- Lock the head and take the next n ids; the transaction's number and mark tell later whether its COMMIT arrived.
-UPDATE log_stream_head
-SET last_id = last_id + %(n)s, bytes = bytes + %(bytes)s, appended_at = %(now)s, flush = %(flush)s
-WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
-RETURNING last_id - %(n)s, pg_current_xact_id()::text
-
--- name: append_small
--- Take ids and insert in one statement: $1 stream, $2 team, $3 how many, $4 bytes, $5 now; {values} are the rows, each
--- beginning with its place in the flush.
+-- name: append_rows
+-- Take ids and insert in one statement: $1 stream, $2 team, $3 how many, $4 bytes, $5 now, $6 the flush's mark, which
+-- tells later, with the transaction's number, whether its COMMIT arrived; {values} are the rows, each beginning with
+-- its place in the flush.
 WITH head AS (
     UPDATE log_stream_head
-    SET last_id = last_id + $3::int8, bytes = bytes + $4::int8, appended_at = $5::int8
+    SET last_id = last_id + $3::int8, bytes = bytes + $4::int8, appended_at = $5::int8, flush = $6::int8
     WHERE stream_id = $1::int8 AND team_id = $2::int8
-    RETURNING last_id - $3::int8 AS before
+    RETURNING last_id - $3::int8 AS before, pg_current_xact_id()::text AS xact
 ), inserted AS (
     INSERT INTO log_event (stream_id, team_id, id, {columns})
     SELECT $1::int8, $2::int8, head.before + new.nth, {new_columns}
     FROM head, (VALUES {values}) AS new (nth, {columns})
 )
-SELECT before FROM head
+SELECT before, xact FROM head
+
+-- name: append_block
+-- The same for many events as one recent block.
+WITH head AS (
+    UPDATE log_stream_head
+    SET last_id = last_id + %(n)s, bytes = bytes + %(raw_bytes)s, appended_at = %(now)s, flush = %(flush)s
+    WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
+    RETURNING last_id - %(n)s AS before, pg_current_xact_id()::text AS xact, nextval('log_segment_number') AS segment_id
+), payload AS (
+    INSERT INTO log_recent (stream_id, team_id, segment_id, data)
+    SELECT %(stream_id)s, %(team_id)s, head.segment_id, %(data)s FROM head
+), catalogued AS (
+    INSERT INTO log_segment (stream_id, team_id, segment_id, first_id, last_id, events, min_time, max_time, parts,
+                             bytes, raw_bytes, created_at, parser)
+    SELECT %(stream_id)s, %(team_id)s, head.segment_id, head.before + 1, head.before + %(n)s, %(n)s, %(min_time)s,
+           %(max_time)s, 1, %(bytes)s, %(raw_bytes)s, %(now)s, %(parser)s
+    FROM head
+)
+SELECT before, xact FROM head
 
 -- name: outcome
 -- Did a transaction commit? NULL if it is too old to be known, an error if the number was not given out.
@@ -61,22 +74,63 @@ SELECT epoch, last_id, bytes, appended_at FROM log_stream_head WHERE stream_id =
 -- The counters of a page of streams.
 SELECT stream_id, epoch, last_id, bytes, appended_at FROM log_stream_head WHERE stream_id = ANY(%(stream_ids)s)
 
--- name: scan
--- A page with the head as it was at that moment, in one statement and so in one snapshot.
-SELECT head.epoch, head.last_id, head.bytes, head.appended_at, {event_columns}
-FROM log_event AS event
-CROSS JOIN (SELECT epoch, last_id, bytes, appended_at FROM log_stream_head WHERE stream_id = {stream_id}) AS head
+-- name: state
+-- A stream's counters, what of it is gone, and the deletions that wait.
+SELECT head.epoch, head.last_id, head.bytes, head.appended_at, upkeep.trimmed_before, upkeep.trimmed_to,
+       (SELECT jsonb_agg(jsonb_build_array(start_time, end_time, condition, greatest_id) ORDER BY deletion_id)
+        FROM log_deletion WHERE stream_id = %(stream_id)s) AS deletions
+FROM log_stream_head AS head
+JOIN log_upkeep AS upkeep ON upkeep.stream_id = head.stream_id
+WHERE head.stream_id = %(stream_id)s
+
+-- name: pieces
+-- The pieces that may hold events of a window.
+SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
+FROM log_segment
+WHERE stream_id = %(stream_id)s
+    AND max_time >= %(start)s AND min_time <= %(end)s AND first_id <= %(as_of)s
+
+-- name: recent_payload
+SELECT data FROM log_recent WHERE stream_id = %(stream_id)s AND segment_id = %(segment_id)s
+
+-- name: segment_payload
+SELECT data FROM log_segment_part
+WHERE stream_id = %(stream_id)s AND segment_id = %(segment_id)s AND part = %(part)s
+
+-- name: segment_indexes
+-- The summaries and text filters of several segments.
+SELECT segment_id, summary, text_filter FROM log_segment_index
+WHERE stream_id = %(stream_id)s AND segment_id = ANY(%(segment_ids)s)
+
+-- name: scan_rows
+-- A page of events that are rows.
+SELECT {event_columns} FROM log_event AS event
 WHERE {where}
 ORDER BY event.timestamp {order}, event.id {order}
 LIMIT {limit}
 
--- name: count
--- How many events are selected.
+-- name: count_rows
+-- How many events that are rows are selected.
 SELECT count(*) FROM log_event AS event WHERE {where}
 
--- name: get
--- One event by its id.
-SELECT {event_columns} FROM log_event AS event WHERE event.stream_id = %(stream_id)s AND event.id = %(id)s
+-- name: histogram_rows
+-- The same by interval and by the split's expression.
+SELECT event.timestamp / {interval} * {interval}, {split}, count(*)
+FROM log_event AS event WHERE {where} GROUP BY 1, 2
+
+-- name: facet_rows
+-- The same by the value of an expression.
+SELECT {value}, count(*) FROM log_event AS event WHERE {where} GROUP BY 1
+
+-- name: get_row
+-- One event by its id, if it is a row.
+SELECT {event_columns} FROM log_event AS event WHERE {where} AND event.id = {id}
+
+-- name: piece_of
+-- The pieces in whose range an id lies.
+SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
+FROM log_segment
+WHERE stream_id = %(stream_id)s AND first_id <= %(id)s AND last_id >= %(id)s
 
 -- name: rejections
 -- The newest rejections first.
@@ -97,7 +151,7 @@ WITH oldest AS (
     DELETE FROM log_event AS event USING oldest
     WHERE event.stream_id = %(stream_id)s AND event.stream_id = oldest.stream_id
         AND event.timestamp = oldest.timestamp AND event.id = oldest.id
-    RETURNING octet_length(coalesce(event.raw_bytes, event.raw::bytea)) AS size
+    RETURNING coalesce(octet_length(event.raw_bytes), octet_length(event.raw)) AS size
 ), counted AS (
     SELECT count(*) AS events, coalesce(sum(size), 0) AS bytes FROM gone
 )
@@ -105,6 +159,39 @@ UPDATE log_upkeep
 SET discarded_events = discarded_events + counted.events, discarded_bytes = discarded_bytes + counted.bytes
 FROM counted WHERE stream_id = %(stream_id)s
 RETURNING counted.events
+
+-- name: expired_pieces
+-- Pieces of which nothing is left to be read, the oldest first.
+SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
+FROM log_segment WHERE stream_id = %(stream_id)s AND max_time < %(edge)s ORDER BY max_time LIMIT %(limit)s
+
+-- name: trim
+-- Hide what is older than the edge.
+UPDATE log_upkeep
+SET trimmed_before = %(edge)s, trimmed_to = (SELECT last_id FROM log_stream_head WHERE stream_id = %(stream_id)s)
+WHERE stream_id = %(stream_id)s AND trimmed_before <= %(edge)s
+
+-- name: count_discarded
+UPDATE log_upkeep SET discarded_events = discarded_events + %(events)s, discarded_bytes = discarded_bytes + %(bytes)s
+WHERE stream_id = %(stream_id)s
+
+-- name: purge_catalogued
+WITH gone AS (
+    DELETE FROM log_segment WHERE stream_id = %(stream_id)s AND segment_id IN (
+        SELECT segment_id FROM log_segment WHERE stream_id = %(stream_id)s LIMIT %(limit)s)
+    RETURNING segment_id
+), recent AS (
+    DELETE FROM log_recent WHERE stream_id = %(stream_id)s AND segment_id IN (SELECT segment_id FROM gone)
+), parts AS (
+    DELETE FROM log_segment_part WHERE stream_id = %(stream_id)s AND segment_id IN (SELECT segment_id FROM gone)
+), indexes AS (
+    DELETE FROM log_segment_index WHERE stream_id = %(stream_id)s AND segment_id IN (SELECT segment_id FROM gone)
+)
+SELECT segment_id FROM gone
+
+-- name: purge_deletions
+DELETE FROM log_deletion WHERE stream_id = %(stream_id)s AND deletion_id IN (
+    SELECT deletion_id FROM log_deletion WHERE stream_id = %(stream_id)s LIMIT %(limit)s)
 
 -- name: purge_events
 DELETE FROM log_event WHERE stream_id = %(stream_id)s AND (timestamp, id) IN (
@@ -129,3 +216,147 @@ DELETE FROM log_ingest_key WHERE stream_id = %(stream_id)s AND created_at < %(be
 
 -- name: forget_rejections
 DELETE FROM log_rejection WHERE stream_id = %(stream_id)s AND at < %(before)s
+
+-- name: accept_deletion
+-- Up to the last id that is visible now; nothing where too many wait.
+INSERT INTO log_deletion (stream_id, team_id, start_time, end_time, condition, greatest_id, created_at)
+SELECT stream_id, team_id, %(start)s, %(end)s, %(condition)s, least(last_id, %(as_of)s), %(now)s
+FROM log_stream_head
+WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
+    AND (SELECT count(*) FROM log_deletion WHERE stream_id = %(stream_id)s) < %(most)s
+
+-- name: deletions_of
+SELECT deletion_id FROM log_deletion WHERE stream_id = %(stream_id)s ORDER BY deletion_id
+
+-- name: forget_deletions
+DELETE FROM log_deletion WHERE stream_id = %(stream_id)s AND deletion_id = ANY(%(deletion_ids)s)
+
+-- name: erase_rows
+-- Delete what a deletion hides, and count it.
+WITH gone AS (
+    DELETE FROM log_event AS event WHERE {where}
+    RETURNING coalesce(octet_length(event.raw_bytes), octet_length(event.raw)) AS size
+)
+SELECT count(*), coalesce(sum(size), 0) FROM gone
+
+-- name: try_lock
+SELECT pg_try_advisory_lock(%(class)s::int4, %(key)s::int4)
+
+-- name: unlock
+SELECT pg_advisory_unlock(%(class)s::int4, %(key)s::int4)
+
+-- name: lock_upkeep_waiting
+SELECT 1 FROM log_upkeep WHERE stream_id = %(stream_id)s FOR UPDATE
+
+-- name: waiting
+-- Streams with something to compact or to erase, those with most that waits first.
+SELECT head.stream_id, head.team_id
+FROM log_stream_head AS head
+JOIN log_upkeep AS upkeep ON upkeep.stream_id = head.stream_id
+CROSS JOIN LATERAL (
+    SELECT head.last_id - upkeep.compacted_to AS events, %(now)s - head.appended_at AS idle,
+           %(now)s - upkeep.compacted_at AS since
+) AS how
+WHERE how.events >= %(due)s
+    OR (how.events >= %(some)s AND (how.idle >= %(pause)s OR how.since >= %(some_wait)s))
+    OR (how.events > 0 AND how.idle >= %(some_wait)s AND how.since >= %(few_wait)s)
+    OR EXISTS (SELECT 1 FROM log_deletion AS deletion WHERE deletion.stream_id = head.stream_id)
+ORDER BY how.events DESC
+
+-- name: waiting_of
+SELECT head.last_id, head.appended_at, upkeep.compacted_to, upkeep.compacted_at
+FROM log_stream_head AS head
+JOIN log_upkeep AS upkeep ON upkeep.stream_id = head.stream_id
+WHERE head.stream_id = %(stream_id)s
+
+-- name: recent_pieces
+SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
+FROM log_segment WHERE stream_id = %(stream_id)s AND parts = 1 AND last_id > (
+    SELECT compacted_to FROM log_upkeep WHERE stream_id = %(stream_id)s)
+ORDER BY first_id LIMIT 2000
+
+-- name: small_pieces
+-- Segments by their ids; late ones lie beside those of the same range.
+SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
+FROM log_segment WHERE stream_id = %(stream_id)s AND parts > 1 ORDER BY first_id, segment_id
+
+-- name: all_pieces
+SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
+FROM log_segment WHERE stream_id = %(stream_id)s ORDER BY first_id, segment_id
+
+-- name: is_catalogued
+SELECT 1 FROM log_segment WHERE stream_id = %(stream_id)s AND segment_id = %(segment_id)s
+
+-- name: rows_between
+SELECT {event_columns} FROM log_event AS event
+WHERE event.stream_id = %(stream_id)s AND event.id BETWEEN %(first)s AND %(last)s ORDER BY event.id
+
+-- name: row_beyond
+-- The first row behind so many bytes of lines.
+SELECT id FROM (
+    SELECT id, sum(octet_length(raw)) OVER (ORDER BY id) AS bytes
+    FROM log_event WHERE stream_id = %(stream_id)s AND id BETWEEN %(first)s AND %(last)s
+) AS counted WHERE bytes > %(bytes)s ORDER BY id LIMIT 1
+
+-- name: drop_rows
+DELETE FROM log_event WHERE stream_id = %(stream_id)s AND id BETWEEN %(first)s AND %(last)s
+
+-- name: note_compacted
+UPDATE log_upkeep SET compacted_to = %(last)s, compacted_at = %(now)s WHERE stream_id = %(stream_id)s
+
+-- name: drop_catalogued
+DELETE FROM log_segment WHERE stream_id = %(stream_id)s AND segment_id = ANY(%(segment_ids)s)
+
+-- name: drop_recent
+DELETE FROM log_recent WHERE stream_id = %(stream_id)s AND segment_id = ANY(%(segment_ids)s)
+
+-- name: drop_parts
+DELETE FROM log_segment_part WHERE stream_id = %(stream_id)s AND segment_id = ANY(%(segment_ids)s)
+
+-- name: drop_indexes
+DELETE FROM log_segment_index WHERE stream_id = %(stream_id)s AND segment_id = ANY(%(segment_ids)s)
+
+-- name: next_segment
+SELECT nextval('log_segment_number')
+
+-- name: insert_recent
+INSERT INTO log_recent (stream_id, team_id, segment_id, data)
+VALUES (%(stream_id)s, %(team_id)s, %(segment_id)s, %(data)s)
+
+-- name: insert_part
+INSERT INTO log_segment_part (stream_id, team_id, segment_id, part, data)
+VALUES (%(stream_id)s, %(team_id)s, %(segment_id)s, %(part)s, %(data)s)
+
+-- name: insert_index
+INSERT INTO log_segment_index (stream_id, team_id, segment_id, summary, text_filter)
+VALUES (%(stream_id)s, %(team_id)s, %(segment_id)s, %(summary)s, %(text_filter)s)
+
+-- name: insert_catalogued
+INSERT INTO log_segment (stream_id, team_id, segment_id, first_id, last_id, events, min_time, max_time, parts, bytes,
+                         raw_bytes, created_at, parser)
+VALUES (%(stream_id)s, %(team_id)s, %(segment_id)s, %(first_id)s, %(last_id)s, %(events)s, %(min_time)s, %(max_time)s,
+        %(parts)s, %(bytes)s, %(raw_bytes)s, %(now)s, %(parser)s)
+
+-- name: mark_broken
+UPDATE log_segment SET broken = %(why)s WHERE stream_id = %(stream_id)s AND segment_id = %(segment_id)s
+
+-- name: check_counters
+SELECT head.last_id, upkeep.discarded_events, upkeep.compacted_to
+FROM log_stream_head AS head
+JOIN log_upkeep AS upkeep ON upkeep.stream_id = head.stream_id
+WHERE head.stream_id = %(stream_id)s
+
+-- name: row_ids
+SELECT id FROM log_event WHERE stream_id = %(stream_id)s
+
+-- name: piece_sizes
+SELECT stream_id, parts = 1, count(*), sum(events), sum(raw_bytes)::bigint, sum(bytes)::bigint
+FROM log_segment WHERE stream_id = ANY(%(stream_ids)s) GROUP BY 1, 2
+
+-- name: row_sizes
+SELECT stream_id, count(*), sum(octet_length(raw))::bigint, sum(pg_column_size(event.*))::bigint
+FROM log_event AS event WHERE stream_id = ANY(%(stream_ids)s) GROUP BY 1
+
+-- name: bytes_on_disk
+SELECT sum(pg_total_relation_size(oid))::bigint FROM pg_class
+WHERE relname LIKE 'log\_%%' AND relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace

@@ -23,6 +23,7 @@ from tailsvc.filters.numbers import as_number
 from tailsvc.folding import letters_like
 from tailsvc.queries import Direction, Position, Selection
 from tailsvc.storage.base import StreamRef
+from tailsvc.storage.postgres.snapshots import Deletion
 
 _TRUE, _FALSE = SQL("true"), SQL("false")
 _ARRAY_TYPES: dict[str, LiteralString] = {"is_bot": "bool[]", **dict.fromkeys(NUMBER_FIELDS, "float8[]")}
@@ -51,6 +52,16 @@ class Where:
         if selection.filter != Everything():
             parts.append(self.condition(selection.filter))  # type: ignore[arg-type]
         return SQL(" AND ").join(parts)
+
+    def deleted(self, deletion: Deletion) -> Composable:
+        """NULL counts as not deleted."""
+        parts: list[Composable] = [SQL("event.id <= {}").format(self.value(deletion.greatest_id, "int8"))]
+        if deletion.start is not None:
+            parts.append(SQL("event.timestamp >= {}").format(self.value(deletion.start, "int8")))
+        if deletion.end is not None:
+            parts.append(SQL("event.timestamp <= {}").format(self.value(deletion.end, "int8")))
+        parts.append(self.condition(deletion.condition))
+        return SQL("(({}) IS TRUE)").format(SQL(" AND ").join(parts))
 
     def behind(self, position: Position, direction: Direction) -> Composable:
         comparison = SQL("<") if direction is Direction.NEWEST_FIRST else SQL(">")

@@ -1,0 +1,41 @@
+"""Frames to segments, with all that is known of them beside their columns: what compaction makes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from tailsvc.segments.encode import GROUP_EVENTS, Encoded, encode
+from tailsvc.segments.filter_texts import filter_texts
+from tailsvc.segments.frame import Frame, join_frames, sorted_by_time
+from tailsvc.segments.learning import Book, with_templates
+from tailsvc.segments.summary import summarise
+from tailsvc.segments.text_filter import build
+
+# Events so far behind the others of their block go to a piece of their own: one stray time must not ruin pruning.
+_LATE = 3600 * 1_000_000
+
+
+class Made(NamedTuple):
+    encoded: Encoded
+    summary: bytes | None
+    filters: list[bytes]  # one for each row group
+
+
+def merge(frames: Sequence[Frame]) -> Frame:
+    """All rows in the order of reading; what has no template yet may learn one from its neighbours."""
+    return sorted_by_time(with_templates(join_frames(frames), Book()))
+
+
+def split_late(frame: Frame) -> list[Frame]:
+    """The frame, or its late rows and the others."""
+    edge = frame.times[len(frame) // 2] - _LATE
+    late = int(np.searchsorted(frame.times, edge, "left"))
+    return [frame] if not late else [frame.take(slice(0, late)), frame.take(slice(late, None))]
+
+
+def make_segment(frame: Frame, *, base: int, raw_bytes: int) -> Made:
+    """`frame` is sorted; ids are kept relative to `base`."""
+    groups = range(0, len(frame), GROUP_EVENTS)
+    filters = [build(filter_texts(frame.take(slice(start, start + GROUP_EVENTS)))) for start in groups]
+    return Made(encode(frame, base=base, raw_bytes=raw_bytes, thorough=True), summarise(frame), filters)

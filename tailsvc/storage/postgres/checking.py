@@ -1,0 +1,95 @@
+"""Is every id of a stream in exactly one piece, and can every piece be read?"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from tailsvc.storage.base import StreamRef
+from tailsvc.storage.postgres.pieces import BrokenPiece, Piece, PieceGone
+from tailsvc.storage.postgres.pools import Connection
+from tailsvc.storage.postgres.replacing import frames_of, mark_broken
+from tailsvc.storage.postgres.statements import plain
+
+Range = tuple[int, int]
+
+
+def check(connection: Connection, stream: StreamRef) -> list[str]:
+    ids = {"stream_id": stream.stream_id}
+    with connection.transaction():
+        connection.execute(b"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        counters = connection.execute(plain("check_counters"), ids).fetchone()
+        if counters is None:
+            return ["The stream has no head or no row for its upkeep."]
+        pieces = [Piece._make(row) for row in connection.execute(plain("all_pieces"), ids, binary=True)]
+        rows = [number for (number,) in connection.execute(plain("row_ids"), ids, binary=True)]
+    found = [*_partition(pieces, rows, *counters)]
+    for span in _ranges(pieces):
+        found += _contents(connection, stream, [piece for piece in pieces if (piece.first_id, piece.last_id) == span])
+    return found
+
+
+def _partition(
+    pieces: Sequence[Piece], rows: Sequence[int], last_id: int, discarded: int, compacted_to: int
+) -> Iterator[str]:
+    ranges = _ranges(pieces)
+    for left, right in pairwise(ranges):
+        if right[0] <= left[1]:
+            yield f"Pieces overlap: ids {left[0]} to {left[1]}, and {right[0]} to {right[1]}."
+    if ranges and ranges[-1][1] > last_id:
+        yield f"A piece has ids up to {ranges[-1][1]}; the head has given out {last_id}."
+    numbers = np.array(rows, np.int64)
+    for first, last in ranges:
+        inside = int(((numbers >= first) & (numbers <= last)).sum())
+        if inside:
+            yield f"{inside} rows lie within the ids {first} to {last} of a piece."
+    if len(numbers) and numbers.max() > last_id:
+        yield f"A row has the id {numbers.max()}; the head has given out {last_id}."
+    behind = [piece for piece in pieces if piece.is_recent and piece.broken is None and piece.last_id <= compacted_to]
+    if behind or (numbers <= compacted_to).any():
+        yield f"Something still waits below the id {compacted_to}, up to which all is in segments."
+    events = sum(piece.events for piece in pieces) + len(rows) + discarded
+    if events != last_id:
+        yield f"{last_id} ids were given out; pieces, rows and what was discarded make {events}."
+
+
+def _ranges(pieces: Sequence[Piece]) -> list[Range]:
+    return sorted({(piece.first_id, piece.last_id) for piece in pieces})
+
+
+def _contents(connection: Connection, stream: StreamRef, pieces: Sequence[Piece]) -> Iterator[str]:
+    """Of the pieces of one range."""
+    seen: list[np.ndarray[tuple[int], np.dtype[np.int64]]] = []
+    for piece in pieces:
+        try:
+            frames = frames_of(connection, stream, piece)
+            for frame in frames:
+                frame.events()  # every line, every field
+        except BrokenPiece as error:
+            mark_broken(connection, stream, piece, error.why)
+            yield f"Unreadable: {error}."
+            continue
+        except PieceGone:
+            if _is_catalogued(connection, stream, piece):
+                mark_broken(connection, stream, piece, "its payload is missing")
+                yield f"Unreadable: {piece.named('its payload is missing')}."
+            continue
+        ids, times = (np.concatenate([getattr(frame, name) for frame in frames]) for name in ("ids", "times"))
+        seen.append(ids)
+        yield from _facts(piece, ids, times)
+    together = np.concatenate(seen) if seen else np.empty(0, np.int64)
+    if len(np.unique(together)) != len(together):
+        yield f"Ids from {pieces[0].first_id} to {pieces[0].last_id} occur more than once."
+
+
+def _facts(piece: Piece, ids: "np.ndarray[tuple[int], np.dtype[np.int64]]", times: object) -> Iterator[str]:
+    facts = (len(ids), int(np.min(times)), int(np.max(times)))  # type: ignore[call-overload]
+    if facts != (piece.events, piece.min_time, piece.max_time):
+        yield f"The catalogue is wrong: {piece.named(f'holds {facts[0]} events from {facts[1]} to {facts[2]}')}."
+    if ids.min() < piece.first_id or ids.max() > piece.last_id:
+        yield f"Ids lie outside the range: {piece.named(f'holds {ids.min()} to {ids.max()}')}."
+
+
+def _is_catalogued(connection: Connection, stream: StreamRef, piece: Piece) -> bool:
+    params = {"stream_id": stream.stream_id, "segment_id": piece.segment_id}
+    return connection.execute(plain("is_catalogued"), params).fetchone() is not None

@@ -1,0 +1,193 @@
+"""Counts, histograms and facets over pieces: from summaries where these tell, else from the columns concerned."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import orjson
+
+from tailsvc.facets import facet_text
+from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
+from tailsvc.queries import Direction, Selection, Split
+from tailsvc.segments.attributes import MIXED, REST
+from tailsvc.segments.columns import Column, Number, Rows, Text
+from tailsvc.segments.evaluate import matching_rows
+from tailsvc.segments.frame import IS_BOT, MESSAGE, TEMPLATE, Frame
+from tailsvc.segments.probing import probe_of
+from tailsvc.segments.selecting import selected_rows
+from tailsvc.segments.summary import MINUTE, Cells, is_told_by_cells
+from tailsvc.storage.base import StreamRef
+from tailsvc.storage.postgres.finding import visible_rows
+from tailsvc.storage.postgres.pieces import Index, Payloads, Piece
+from tailsvc.storage.postgres.snapshots import Snapshot
+
+Weighted = tuple[Frame, Rows, Any]  # rows of a frame, and for how many events each stands
+Buckets = dict[int, Counter[str]]
+
+
+class Tally:
+    """Goes over all that a snapshot selects."""
+
+    def __init__(self, payloads: Payloads, stream: StreamRef, snapshot: Snapshot) -> None:
+        self._payloads = payloads
+        self._stream = stream
+        self._snapshot = snapshot
+        self._selection = snapshot.selection
+
+    def count(self) -> int:
+        return sum(int(weights.sum()) for _, _, weights in self._weighted(MINUTE))
+
+    def histogram(self, interval: int, split: Split | None) -> Buckets:
+        buckets: Buckets = {}
+        for frame, rows, weights in self._weighted(interval):
+            _add_to_histogram(buckets, frame, rows, weights, interval, split)
+        return buckets
+
+    def facets(self, fields: Sequence[str]) -> dict[str, Counter[str]]:
+        counts: dict[str, Counter[str]] = {field: Counter() for field in fields}
+        by_cells = set(fields) <= {"level", "status", "status_class"}
+        for frame, rows, weights in self._weighted(MINUTE) if by_cells else self._decoded_rows():
+            for field in fields:
+                _add_to_facet(counts[field], frame, rows, weights, field)
+        return counts
+
+    def _weighted(self, interval: int) -> Iterator[Weighted]:
+        """Rows for which a summary may stand in, if cells (of a minute) tell the filter and the interval."""
+        told = interval % MINUTE == 0 and is_told_by_cells(self._selection.filter)
+        pieces = self._snapshot.pieces
+        indexes = self._indexes(pieces) if told or probe_of(self._selection.filter) else {}
+        for piece in pieces:
+            index = indexes.get(piece.segment_id)
+            if told and index is not None and index.cells is not None and self._is_whole(piece):
+                yield from self._by_cells(piece, index.cells)
+            else:
+                yield from self._by_rows(piece, self._selection, index)
+
+    def _decoded_rows(self) -> Iterator[Weighted]:
+        pieces = self._snapshot.pieces
+        indexes = self._indexes(pieces) if probe_of(self._selection.filter) else {}
+        for piece in pieces:
+            yield from self._by_rows(piece, self._selection, indexes.get(piece.segment_id))
+
+    def _indexes(self, pieces: Sequence[Piece]) -> Mapping[int, Index]:
+        return self._payloads.indexes(self._stream, pieces)
+
+    def _is_whole(self, piece: Piece) -> bool:
+        """Whether only the window may take something away from the piece."""
+        as_of = self._selection.as_of
+        if as_of is not None and piece.last_id > as_of:
+            return False
+        return not any(deletion.touches(piece) for deletion in self._snapshot.deletions)
+
+    def _by_cells(self, piece: Piece, cells: Cells) -> Iterator[Weighted]:
+        """Cells of the minutes that the window holds whole; the minutes at its ends are decoded."""
+        start, end = self._selection.start, self._selection.end
+        first = -(-start // MINUTE) * MINUTE if start is not None and start > piece.min_time else None
+        behind = (end + 1) // MINUTE * MINUTE if end is not None and end < piece.max_time else None
+        if first is not None and behind is not None and first >= behind:
+            yield from self._by_rows(piece, self._selection, None)
+            return
+        inside = Selection(first, None if behind is None else behind - 1)
+        rows = np.flatnonzero(_in_window(cells.frame.times, inside))
+        rows = matching_rows(cells.frame, self._selection.filter, rows, limit=None, newest_first=False)
+        yield cells.frame, rows, cells.counts[rows]
+        if first is not None and first > (start or 0):
+            yield from self._by_rows(piece, replace(self._selection, end=first - 1), None)
+        if behind is not None and end is not None and behind <= end:
+            yield from self._by_rows(piece, replace(self._selection, start=behind), None)
+
+    def _by_rows(self, piece: Piece, selection: Selection, index: Index | None) -> Iterator[Weighted]:
+        segment = self._payloads.segment(self._stream, piece)
+        probe = probe_of(selection.filter)
+        for group, (first, last) in enumerate(segment.spans()):
+            if (selection.start is not None and last < selection.start) or (
+                selection.end is not None and first > selection.end
+            ):
+                continue
+            filters = index.filters if index else ()
+            if probe is not None and group < len(filters) and not probe(filters[group]):
+                continue
+            frame = segment.frame(group)
+            rows = selected_rows(frame, selection, after=None, direction=Direction.OLDEST_FIRST)
+            rows = visible_rows(frame, rows, piece, self._snapshot.deletions)
+            rows = matching_rows(frame, selection.filter, rows, limit=None, newest_first=False)
+            yield frame, rows, np.ones(len(rows), np.int64)
+
+
+def _in_window(times: Any, window: Selection) -> Any:
+    inside = np.ones(len(times), np.bool_)
+    if window.start is not None:
+        inside &= times >= window.start
+    if window.end is not None:
+        inside &= times <= window.end
+    return inside
+
+
+def _add_to_histogram(
+    buckets: Buckets, frame: Frame, rows: Rows, weights: Any, interval: int, split: Split | None
+) -> None:
+    starts, places = np.unique(frame.times[rows] // interval * interval, return_inverse=True)
+    names, codes = _split_codes(frame, rows, split)
+    totals = np.bincount(places * len(names) + codes, weights, len(starts) * len(names)).astype(np.int64)
+    for place in np.flatnonzero(totals).tolist():
+        bucket, name = divmod(place, len(names))
+        buckets.setdefault(int(starts[bucket]), Counter())[names[name]] += int(totals[place])
+
+
+def _split_codes(frame: Frame, rows: Rows, split: Split | None) -> tuple[Sequence[str], Any]:
+    """The split's values, and the number of each row's."""
+    if split is Split.LEVEL and (levels := frame.text("level")) is not None:
+        return ["", *levels.values], levels.codes[rows]
+    if split is Split.STATUS_CLASS and (status := frame.number("status")) is not None:
+        classes = np.where(status.mask[rows], status.values[rows] // 100, 0)
+        return ["", *(f"{number}xx" for number in range(1, 10))], classes
+    return [""], np.zeros(len(rows), np.int64)
+
+
+def _add_to_facet(counts: Counter[str], frame: Frame, rows: Rows, weights: Any, field: str) -> None:
+    if field == "status_class":
+        names, codes = _split_codes(frame, rows, Split.STATUS_CLASS)
+        _add_codes(counts, ["", *names[1:]], codes, weights)
+        return
+    if field == MESSAGE and MESSAGE + TEMPLATE in frame.columns:
+        counts.update(text for text in frame.whole(MESSAGE, rows) if text is not None)
+        return
+    column = frame.columns.get(field)
+    if field == IS_BOT and column is None:
+        column = Number(np.zeros(len(frame), np.int64))
+    if column is not None:
+        _add_column(counts, column, rows, weights, is_flag=field == IS_BOT)
+    elif field.startswith(ATTRIBUTE_PREFIX):
+        _add_odd_attribute(counts, frame, rows, field[len(ATTRIBUTE_PREFIX) :])
+
+
+def _add_column(counts: Counter[str], column: Column, rows: Rows, weights: Any, *, is_flag: bool = False) -> None:
+    if isinstance(column, Text):
+        _add_codes(counts, ["", *column.values], column.codes[rows], weights)
+        return
+    there = column.mask[rows]
+    values, codes = np.unique(column.values[rows][there], return_inverse=True)
+    totals = np.bincount(codes, weights[there], len(values)).astype(np.int64).tolist()
+    for value, total in zip(values.tolist(), totals, strict=True):
+        counts[facet_text(bool(value) if is_flag else value)] += total
+
+
+def _add_codes(counts: Counter[str], names: Sequence[str], codes: Any, weights: Any) -> None:
+    """The first name is that of rows without a value, which do not count."""
+    totals = np.bincount(codes, weights, len(names)).astype(np.int64)
+    for code in np.flatnonzero(totals).tolist():
+        if code:
+            counts[names[code]] += int(totals[code])
+
+
+def _add_odd_attribute(counts: Counter[str], frame: Frame, rows: Rows, name: str) -> None:
+    mixed, rest = frame.text(MIXED + name), frame.text(REST)
+    if mixed is not None:
+        values = [orjson.loads(text) for text in mixed.texts(rows) if text is not None]
+    elif rest is not None:
+        values = [orjson.loads(text).get(name) for text in rest.texts(rows) if text is not None]
+    else:
+        return
+    counts.update(facet_text(value) for value in values if value is not None)

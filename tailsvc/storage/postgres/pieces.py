@@ -1,0 +1,135 @@
+"""Pieces: rows of the catalogue, and how their payloads are had."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from tailsvc.errors import BrokenSegment
+from tailsvc.segments.reader import Segment
+from tailsvc.segments.summary import Cells, read_summary
+from tailsvc.storage.base import StreamRef
+from tailsvc.storage.postgres.cache import Cache, Key
+from tailsvc.storage.postgres.pools import Connection, Pools
+from tailsvc.storage.postgres.statements import plain
+
+
+class Piece(NamedTuple):
+    """The columns of the statements `pieces` and `piece_of`; times in microseconds."""
+
+    segment_id: int
+    first_id: int
+    last_id: int
+    events: int
+    min_time: int
+    max_time: int
+    parts: int
+    bytes: int
+    raw_bytes: int
+    broken: str | None
+
+    @property
+    def is_recent(self) -> bool:
+        return self.parts == 1
+
+    def named(self, why: object) -> str:
+        kind = "recent block" if self.is_recent else "segment"
+        return f"{kind} {self.segment_id} (ids {self.first_id} to {self.last_id}): {why}"
+
+
+class PieceGone(Exception):
+    """Its payload was deleted after the catalogue was read: compaction or retention came between. Read again."""
+
+    def __init__(self, piece: Piece) -> None:
+        super().__init__(piece.segment_id)
+        self.piece = piece
+
+
+class BrokenPiece(BrokenSegment):
+    """A payload that cannot be read, and whose it is."""
+
+    def __init__(self, piece: Piece, why: object) -> None:
+        super().__init__(piece.named(why))
+        self.piece = piece
+        self.why = str(why)
+
+
+class Index(NamedTuple):
+    """What is known of a segment beside its columns; either may be missing."""
+
+    cells: Cells | None
+    filters: Sequence[bytes]  # one for each row group
+
+
+class Payloads:
+    """Fetches what the cache does not have; counts what it fetches, for tests and metrics."""
+
+    def __init__(self, pools: Pools, cache: Cache) -> None:
+        self._pools = pools
+        self._cache = cache
+        self.fetched = 0
+
+    def segment(self, stream: StreamRef, piece: Piece) -> Segment:
+        return Segment(
+            lambda part: self._fetch(stream, piece, part),
+            parts=piece.parts,
+            base=piece.first_id,
+            keep=lambda key, make: self._keep(piece, key, make),
+        )
+
+    def indexes(self, stream: StreamRef, pieces: Sequence[Piece]) -> dict[int, Index]:
+        """By segment; those of recent blocks, and what cannot be read, are empty."""
+        wanted = [piece.segment_id for piece in pieces if not piece.is_recent]
+        found = {number: self._cache.get((number, "index")) for number in wanted}
+        missing = [number for number, index in found.items() if index is None]
+        if missing:
+            with self._pools.reader(stream.team_id) as connection:
+                params = {"stream_id": stream.stream_id, "segment_ids": missing}
+                rows = connection.execute(plain("segment_indexes"), params, binary=True).fetchall()
+            for number, summary, filters in rows:
+                found[number] = index = Index(_cells(summary), _cut(filters))
+                self._cache.put((number, "index"), index)
+        nothing = Index(None, ())
+        return {piece.segment_id: found.get(piece.segment_id) or nothing for piece in pieces}
+
+    def _keep(self, piece: Piece, key: Key, make: Callable[[], Any]) -> Any:
+        try:
+            return self._cache.get_or_make((piece.segment_id, *key), make)
+        except BrokenSegment as error:
+            raise BrokenPiece(piece, error) from error
+
+    def _fetch(self, stream: StreamRef, piece: Piece, part: int) -> bytes:
+        with self._pools.reader(stream.team_id) as connection:
+            return fetch_part(connection, stream, piece, part, self)
+
+
+def fetch_part(
+    connection: Connection, stream: StreamRef, piece: Piece, part: int, counter: Payloads | None = None
+) -> bytes:
+    params = {"stream_id": stream.stream_id, "segment_id": piece.segment_id, "part": part}
+    name = "recent_payload" if piece.is_recent else "segment_payload"
+    row = connection.execute(plain(name), params, binary=True).fetchone()
+    if row is None:
+        raise PieceGone(piece)
+    if counter is not None:
+        counter.fetched += 1
+    return bytes(row[0])
+
+
+def _cells(summary: bytes | None) -> Cells | None:
+    try:
+        return None if summary is None else read_summary(summary)
+    except BrokenSegment:
+        return None  # the columns say the same, only slower
+
+
+def join_filters(filters: Sequence[bytes]) -> bytes:
+    """Each behind its length (4 bytes, little endian)."""
+    return b"".join(len(each).to_bytes(4, "little") + each for each in filters)
+
+
+def _cut(joined: bytes | None) -> list[bytes]:
+    found, start = [], 0
+    while joined and start < len(joined):
+        end = start + 4 + int.from_bytes(joined[start : start + 4], "little")
+        found.append(joined[start + 4 : end])
+        start = end
+    return found

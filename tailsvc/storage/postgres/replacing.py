@@ -1,0 +1,108 @@
+"""Putting pieces in the place of others, in one short transaction, under the lock of the stream's upkeep."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tailsvc.errors import BrokenSegment
+from tailsvc.segments.encode import Encoded
+from tailsvc.segments.frame import Frame
+from tailsvc.segments.making import Made
+from tailsvc.segments.reader import Segment
+from tailsvc.storage.base import StreamRef
+from tailsvc.storage.postgres.append import PARSER
+from tailsvc.storage.postgres.pieces import BrokenPiece, Piece, fetch_part, join_filters
+from tailsvc.storage.postgres.pools import Connection
+from tailsvc.storage.postgres.statements import plain
+
+# Tells our advisory locks from others of the database.
+_LOCK_CLASS = 0x7461696C
+_LOCK_KEYS = 2**31
+
+
+class Overtaken(Exception):
+    """Something that was to be replaced is not there any more: retention was quicker. Begin again."""
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A piece to come, for the ids from `first_id` to `last_id`."""
+
+    first_id: int
+    last_id: int
+    encoded: Encoded
+    made: Made | None  # None: a recent block
+
+
+@contextmanager
+def alone(connection: Connection, stream: StreamRef) -> Iterator[bool]:
+    """Whether this stream is ours to keep up; until the end of the block, or of the connection.
+
+    Not a row's lock: that would need a transaction as long as the work, and its snapshot would slow every append.
+    """
+    params = {"class": _LOCK_CLASS, "key": stream.stream_id % _LOCK_KEYS}
+    row = connection.execute(plain("try_lock"), params).fetchone()
+    ours = bool(row and row[0])
+    try:
+        yield ours
+    finally:
+        if ours and not connection.broken:
+            connection.execute(plain("unlock"), params)
+
+
+def frames_of(connection: Connection, stream: StreamRef, piece: Piece) -> list[Frame]:
+    """Raises BrokenPiece, and PieceGone."""
+    segment = Segment(lambda part: fetch_part(connection, stream, piece, part), parts=piece.parts, base=piece.first_id)
+    try:
+        return [_decoded(frame) for frame in segment.frames()]
+    except BrokenSegment as error:
+        raise BrokenPiece(piece, error) from error
+
+
+def _decoded(frame: Frame) -> Frame:
+    return Frame(frame.ids, frame.times, {name: frame.columns[name] for name in frame.columns})
+
+
+def remove(connection: Connection, stream: StreamRef, pieces: Sequence[Piece]) -> None:
+    """Within a transaction. Raises Overtaken."""
+    params = {"stream_id": stream.stream_id, "segment_ids": [piece.segment_id for piece in pieces]}
+    if connection.execute(plain("drop_catalogued"), params).rowcount != len(pieces):
+        raise Overtaken
+    for name in ("drop_recent", "drop_parts", "drop_indexes"):
+        connection.execute(plain(name), params)
+
+
+def insert(connection: Connection, stream: StreamRef, new: New, now: int) -> None:
+    """Within a transaction."""
+    row = connection.execute(plain("next_segment")).fetchone()
+    ids = {**stream._asdict(), "segment_id": row[0] if row else 0}
+    encoded = new.encoded
+    if new.made is None:
+        connection.execute(plain("insert_recent"), {**ids, "data": encoded.parts[0]})
+    else:
+        for part, data in enumerate(encoded.parts):
+            connection.execute(plain("insert_part"), {**ids, "part": part, "data": data})
+        index: dict[str, Any] = {"summary": new.made.summary, "text_filter": join_filters(new.made.filters)}
+        connection.execute(plain("insert_index"), {**ids, **index})
+    connection.execute(
+        plain("insert_catalogued"),
+        {
+            **ids,
+            "first_id": new.first_id,
+            "last_id": new.last_id,
+            "events": encoded.events,
+            "min_time": encoded.min_time,
+            "max_time": encoded.max_time,
+            "parts": len(encoded.parts),
+            "bytes": sum(map(len, encoded.parts)),
+            "raw_bytes": encoded.raw_bytes,
+            "now": now,
+            "parser": PARSER,
+        },
+    )
+
+
+def mark_broken(connection: Connection, stream: StreamRef, piece: Piece, why: str) -> None:
+    params = {"stream_id": stream.stream_id, "segment_id": piece.segment_id, "why": why}
+    connection.execute(plain("mark_broken"), params)

@@ -1,0 +1,150 @@
+"""One page over all forms: rows, recent blocks and segments, merged by time, and not further than the page needs."""
+
+from bisect import insort
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from tailsvc.events import StoredEvent
+from tailsvc.queries import Direction, Scan, Selection
+from tailsvc.segments.columns import Rows
+from tailsvc.segments.evaluate import matching_rows
+from tailsvc.segments.frame import Frame
+from tailsvc.segments.probing import Probe, probe_of
+from tailsvc.segments.reader import Segment
+from tailsvc.segments.selecting import selected_rows
+from tailsvc.storage.base import StreamRef
+from tailsvc.storage.postgres.finding import visible_rows
+from tailsvc.storage.postgres.pieces import Index, Payloads, Piece
+from tailsvc.storage.postgres.snapshots import Snapshot
+
+
+class _Found(NamedTuple):
+    """Sorts as the page is ordered."""
+
+    order: tuple[int, int]
+    event: StoredEvent | None  # of a row
+    frame: Frame | None = None
+    row: int = 0
+
+
+class Walk:
+    """Collects the first `limit` + 1 events of a scan."""
+
+    def __init__(self, payloads: Payloads, stream: StreamRef, scan: Scan, snapshot: Snapshot) -> None:
+        self._payloads = payloads
+        self._stream = stream
+        self._scan = scan
+        self._snapshot = snapshot
+        self._wanted = scan.limit + 1
+        self._newest_first = scan.direction is Direction.NEWEST_FIRST
+        self._found: list[_Found] = []
+
+    def run(self, rows: Sequence[StoredEvent]) -> list[StoredEvent]:
+        """`rows` are the first of the matching events that are rows, in order."""
+        for stored in rows:
+            self._found.append(_Found(self._order(stored.event.timestamp, stored.id), stored))
+        pieces = self._in_order()
+        indexes = self._indexes(pieces)
+        for piece in pieces:
+            if self._is_done(piece):
+                break
+            self._walk_piece(piece, indexes[piece.segment_id] if indexes else None)
+        return self._events()
+
+    def _in_order(self) -> list[Piece]:
+        """Those that reach furthest to where the walk begins first."""
+        after = self._scan.after
+        if self._newest_first:
+            pieces = [piece for piece in self._snapshot.pieces if after is None or piece.min_time <= after.timestamp]
+            return sorted(pieces, key=lambda piece: -piece.max_time)
+        pieces = [piece for piece in self._snapshot.pieces if after is None or piece.max_time >= after.timestamp]
+        return sorted(pieces, key=lambda piece: piece.min_time)
+
+    def _indexes(self, pieces: Sequence[Piece]) -> dict[int, Index] | None:
+        self._probe: Probe | None = probe_of(self._scan.selection.filter)
+        return None if self._probe is None else self._payloads.indexes(self._stream, pieces)
+
+    def _is_done(self, piece: Piece) -> bool:
+        """Whether nothing of this piece, and so of no later one, can come before the last event found."""
+        if len(self._found) < self._wanted:
+            return False
+        edge = piece.max_time if self._newest_first else piece.min_time
+        # An equal time may still have the better id.
+        return self._found[self._wanted - 1].order[0] < (-edge if self._newest_first else edge)
+
+    def _walk_piece(self, piece: Piece, index: Index | None) -> None:
+        segment = self._payloads.segment(self._stream, piece)
+        found = 0
+        for group in self._groups(segment, index):
+            frame = segment.frame(group)
+            rows = self._matching(frame, piece)
+            for row in rows.tolist():
+                order = self._order(int(frame.times[row]), int(frame.ids[row]))
+                insort(self._found, _Found(order, None, frame, row), key=lambda each: each.order)
+            del self._found[self._wanted :]
+            found += len(rows)
+            if found >= self._wanted:  # the piece's other groups lie behind these
+                return
+
+    def _groups(self, segment: Segment, index: Index | None) -> Iterator[int]:
+        """Those that may hold something, the one where the walk begins first."""
+        spans = segment.spans()
+        groups = range(len(spans))
+        for group in reversed(groups) if self._newest_first else groups:
+            if self._is_outside(spans[group]):
+                continue
+            filters = index.filters if index else ()
+            if self._probe is None or group >= len(filters) or self._probe(filters[group]):
+                yield group
+
+    def _is_outside(self, span: tuple[int, int]) -> bool:
+        window = self._narrowed()
+        return (window.start is not None and span[1] < window.start) or (
+            window.end is not None and span[0] > window.end
+        )
+
+    def _matching(self, frame: Frame, piece: Piece) -> Rows:
+        window = self._narrowed()
+        rows = selected_rows(frame, window, after=self._scan.after, direction=self._scan.direction)
+        rows = visible_rows(frame, rows, piece, self._snapshot.deletions)
+        return matching_rows(frame, window.filter, rows, limit=self._wanted, newest_first=self._newest_first)
+
+    def _narrowed(self) -> Selection:
+        """The window as far as the page reaches by now."""
+        selection = self._snapshot.selection
+        starts, ends = [selection.start], [selection.end]
+        behind, before = (ends, starts) if self._newest_first else (starts, ends)
+        if self._scan.after is not None:
+            behind.append(self._scan.after.timestamp)
+        if len(self._found) >= self._wanted:
+            before.append(abs(self._found[self._wanted - 1].order[0]))
+        return replace(
+            selection,
+            start=max((edge for edge in starts if edge is not None), default=None),
+            end=min((edge for edge in ends if edge is not None), default=None),
+        )
+
+    def _order(self, timestamp: int, event_id: int) -> tuple[int, int]:
+        return (-timestamp, -event_id) if self._newest_first else (timestamp, event_id)
+
+    def _events(self) -> list[StoredEvent]:
+        """What was found, in order; the columns of pieces are decoded only here, for these events."""
+        by_frame: dict[int, list[int]] = {}
+        for place, found in enumerate(self._found):
+            if found.frame is not None:
+                by_frame.setdefault(id(found.frame), []).append(place)
+        events = [found.event for found in self._found]
+        for places in by_frame.values():
+            self._fill(events, places)
+        return [event for event in events if event is not None]
+
+    def _fill(self, events: list[StoredEvent | None], places: Sequence[int]) -> None:
+        frame = self._found[places[0]].frame
+        if frame is None:
+            return
+        rows = np.array([self._found[place].row for place in places])
+        for place, event in zip(places, frame.events(rows), strict=True):
+            events[place] = event
