@@ -165,11 +165,17 @@ RETURNING counted.events
 SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
 FROM log_segment WHERE stream_id = %(stream_id)s AND max_time < %(edge)s ORDER BY max_time LIMIT %(limit)s
 
+-- name: keep_trim
+-- With a longer retention the edge goes back; what an earlier one took is gone all the same.
+INSERT INTO log_deletion (stream_id, team_id, end_time, condition, greatest_id, created_at)
+SELECT stream_id, team_id, trimmed_before - 1, '["Everything"]', trimmed_to, trimmed_before
+FROM log_upkeep WHERE stream_id = %(stream_id)s AND trimmed_before > %(edge)s
+
 -- name: trim
 -- Hide what is older than the edge.
 UPDATE log_upkeep
 SET trimmed_before = %(edge)s, trimmed_to = (SELECT last_id FROM log_stream_head WHERE stream_id = %(stream_id)s)
-WHERE stream_id = %(stream_id)s AND trimmed_before <= %(edge)s
+WHERE stream_id = %(stream_id)s
 
 -- name: count_discarded
 UPDATE log_upkeep SET discarded_events = discarded_events + %(events)s, discarded_bytes = discarded_bytes + %(bytes)s

@@ -17,6 +17,7 @@ def drop_before(connection: Connection, stream: StreamRef, edge: int, limit: int
     with connection.transaction():
         if connection.execute(plain("lock_upkeep"), ids).fetchone() is None:
             return 0  # someone else is at it
+        connection.execute(plain("keep_trim"), ids)
         connection.execute(plain("trim"), ids)
         row = connection.execute(plain("drop_before"), ids).fetchone()
         return int(row[0] if row else 0) + _drop_pieces(connection, stream, ids)
