@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "apps.streams",
     "apps.ingest",
     "apps.query",
+    "apps.compaction",
     "apps.retention",
     "apps.ops",
 ]

@@ -42,4 +42,7 @@ def _sweep_stream(store: EventStore, policy: Policy, now: int) -> int:
     before, total = edge(policy.retention, now), 0
     while gone := store.drop_before(policy.stream, before, limit=BATCH_EVENTS):
         total += gone
+    if total:
+        while store.erase(policy.stream):  # what lies with younger events
+            pass
     return total

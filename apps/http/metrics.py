@@ -30,6 +30,7 @@ QUERY_SECONDS = Histogram("tailsvc_query_seconds", "Time in the store", ["kind"]
 COUNTS_COMPUTED = Counter("tailsvc_counts_computed_total", "Totals computed", ["where"])
 RETENTION_EVENTS = Counter("tailsvc_retention_events_total", "Events deleted by retention")
 RETENTION_SECONDS = Histogram("tailsvc_retention_seconds", "Time of one sweep", buckets=_SECONDS)
+COMPACTION_SECONDS = Histogram("tailsvc_compaction_seconds", "Time of one step of compaction", buckets=_SECONDS)
 TASK_SECONDS = Histogram("tailsvc_task_seconds", "Time of a background task", ["task"], buckets=_SECONDS)
 
 

@@ -95,5 +95,5 @@ def _grant(cursor: CursorWrapper) -> None:
     cursor.execute(
         sql.SQL("GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {}").format(sql.Identifier(names["appender"]))
     )
-    for statement in log_rights(**names):
+    for statement in log_rights(**names, server_version=cursor.connection.info.server_version):
         cursor.execute(statement)

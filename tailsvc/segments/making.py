@@ -12,7 +12,7 @@ from tailsvc.segments.learning import Book, with_templates
 from tailsvc.segments.summary import summarise
 from tailsvc.segments.text_filter import build
 
-# Events so far behind the others of their block go to a piece of their own: one stray time must not ruin pruning.
+# Events so far behind one that came before them go to a piece of their own: a few strays must not ruin pruning.
 _LATE = 3600 * 1_000_000
 
 
@@ -29,9 +29,11 @@ def merge(frames: Sequence[Frame]) -> Frame:
 
 def split_late(frame: Frame) -> list[Frame]:
     """The frame, or its late rows and the others."""
-    edge = frame.times[len(frame) // 2] - _LATE
-    late = int(np.searchsorted(frame.times, edge, "left"))
-    return [frame] if not late else [frame.take(slice(0, late)), frame.take(slice(late, None))]
+    arrival = np.argsort(frame.ids)
+    times = frame.times[arrival]
+    late = np.zeros(len(frame), np.bool_)
+    late[arrival] = times < np.maximum.accumulate(times) - _LATE
+    return [frame.take(np.flatnonzero(rows)) for rows in (late, ~late)] if late.any() else [frame]
 
 
 def make_segment(frame: Frame, *, base: int, raw_bytes: int) -> Made:

@@ -152,6 +152,9 @@ class EventStore(Protocol):
     def sizes(self, streams: Sequence[StreamRef]) -> dict[int, StreamSize]:
         """By stream id; all streams are of one team."""
 
+    def tidy(self) -> None:
+        """Give the room of what was erased back to others, as far as the database lets us."""
+
     def bytes_on_disk(self) -> int:
         """Of everything that the store keeps for all streams, indexes included."""
 

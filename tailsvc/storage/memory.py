@@ -122,6 +122,9 @@ class MemoryEventStore:
         with self._lock:
             return {ref.stream_id: self._size(self._streams[ref]) for ref in streams if ref in self._streams}
 
+    def tidy(self) -> None:
+        pass
+
     def bytes_on_disk(self) -> int:
         return 0
 

@@ -13,6 +13,7 @@ OPENS_MAINTENANCE = {
     "apps.accounts.provisioning",  # a team that is not there yet has no scope
     "apps.accounts.upkeep",  # Celery
     "apps.ingest.usage",  # Celery
+    "apps.compaction.services",  # Celery
     "apps.retention.services",  # Celery
     "apps.streams.ingest_tokens",  # the signing keys, which are the service's and not a team's
     "apps.streams.lookups",  # whose ingest token is it? asked before a team is known

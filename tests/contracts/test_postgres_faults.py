@@ -46,6 +46,7 @@ CALLS: dict[str, Callable[[EventStore], object]] = {
     "waiting": lambda store: store.waiting(now=NOW),
     "check": lambda store: store.check(STREAM),
     "sizes": lambda store: store.sizes([STREAM]),
+    "tidy": lambda store: store.tidy(),
     "bytes_on_disk": lambda store: store.bytes_on_disk(),
     "purge": lambda store: store.purge(STREAM, limit=1),
     "forget_before": lambda store: store.forget_before(STREAM, keys=0, rejections=0),

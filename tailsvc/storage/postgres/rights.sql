@@ -44,3 +44,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON log_recent TO {maintenance};
 GRANT SELECT, INSERT, UPDATE, DELETE ON log_segment_part TO {maintenance};
 GRANT SELECT, INSERT, UPDATE, DELETE ON log_segment_index TO {maintenance};
 GRANT SELECT, INSERT, UPDATE, DELETE ON log_deletion TO {maintenance};
+-- To vacuum; Postgres 17 and newer.
+GRANT MAINTAIN ON log_recent TO {maintenance};
+GRANT MAINTAIN ON log_event TO {maintenance};
+GRANT MAINTAIN ON log_segment TO {maintenance};

@@ -28,8 +28,8 @@ def migration(name: str) -> str:
     return _HERE.joinpath("migrations", f"{name}.sql").read_text(encoding="utf-8")
 
 
-def rights(*, reader: str, appender: str, maintenance: str) -> list[sql.Composed]:
-    """The statements that say what each role may do with the log tables."""
+def rights(*, reader: str, appender: str, maintenance: str, server_version: int) -> list[sql.Composed]:
+    """The statements that say what each role may do with the log tables, as far as the server has such rights."""
     text = _HERE.joinpath("rights.sql").read_text(encoding="utf-8")
     roles = {
         "reader": sql.Identifier(reader),
@@ -37,4 +37,5 @@ def rights(*, reader: str, appender: str, maintenance: str) -> list[sql.Composed
         "maintenance": sql.Identifier(maintenance),
     }
     lines = cast("list[LiteralString]", [line for line in text.splitlines() if not line.startswith("--")])
-    return [sql.SQL(line).format(**roles) for line in lines if line]
+    known = [line for line in lines if line and (server_version >= 170_000 or not line.startswith("GRANT MAINTAIN"))]
+    return [sql.SQL(line).format(**roles) for line in known]

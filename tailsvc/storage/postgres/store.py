@@ -105,6 +105,10 @@ class PostgresEventStore:
         with self._pools.reader(streams[0].team_id) as connection:
             return upkeep.sizes(connection, [stream.stream_id for stream in streams])
 
+    def tidy(self) -> None:
+        with self._pools.maintenance() as connection:
+            upkeep.tidy(connection)
+
     def bytes_on_disk(self) -> int:
         with self._pools.maintenance() as connection:
             return upkeep.bytes_on_disk(connection)

@@ -10,6 +10,7 @@ from tailsvc.storage.postgres.replacing import remove
 from tailsvc.storage.postgres.statements import plain
 
 _PIECES = 100  # of one transaction
+_MAY_VACUUM = 170_000
 
 
 def drop_before(connection: Connection, stream: StreamRef, edge: int, limit: int) -> int:
@@ -69,6 +70,16 @@ def sizes(connection: Connection, stream_ids: Sequence[int]) -> dict[int, Stream
             bytes=kept.bytes + size,
         )
     return found
+
+
+def tidy(connection: Connection) -> None:
+    """Postgres 17 and newer: before, only owners may vacuum, and autovacuum does the same, later.
+
+    Recent blocks come and go within seconds. Cut off at once, their table stays as small as what waits.
+    """
+    if connection.info.server_version >= _MAY_VACUUM:
+        for table in ("log_recent", "log_event", "log_segment"):
+            connection.execute(f"VACUUM (SKIP_LOCKED, TRUNCATE) {table}".encode())
 
 
 def bytes_on_disk(connection: Connection) -> int:

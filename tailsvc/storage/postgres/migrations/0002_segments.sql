@@ -85,7 +85,7 @@ CREATE TABLE log_deletion (
 
 ALTER TABLE log_upkeep
     ADD COLUMN compacted_to   bigint NOT NULL DEFAULT 0,  -- all events up to this id lie in segments
-    ADD COLUMN compacted_at   bigint NOT NULL DEFAULT 0,
+    ADD COLUMN compacted_at   bigint NOT NULL DEFAULT (extract(epoch FROM now()) * 1000000)::bigint,
     ADD COLUMN trimmed_before bigint NOT NULL DEFAULT 0,  -- events before this time are gone, though some still lie there,
     ADD COLUMN trimmed_to     bigint NOT NULL DEFAULT 0;  -- up to this id: with a longer retention, older ones may come
 

@@ -1,0 +1,76 @@
+"""One upkeep of all streams: those that have most to do first, a step at a time. Safe to run twice at once."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+import structlog
+
+from apps.accounts.scope import maintenance
+from apps.engine import store
+from apps.http import metrics
+from apps.streams.models import Stream
+from tailsvc.errors import StorageUnavailable
+from tailsvc.storage.base import StreamRef
+
+# A run gives way to the next after this long, so that a stream that never rests does not hold up the others.
+_RUN_SECONDS = 20.0
+_TIDY_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
+_tidied_at = 0.0
+
+
+def sweep(*, now: datetime) -> int:
+    """Do what is due; how many steps that took."""
+    steps, deadline, at = 0, time.monotonic() + _RUN_SECONDS, _micros(now)
+    for stream in store().waiting(now=at):
+        steps += _keep_up(stream, lambda stream=stream: store().compact(stream, now=at), deadline)  # type: ignore[misc]
+        steps += _keep_up(stream, lambda stream=stream: store().erase(stream), deadline)  # type: ignore[misc]
+        if time.monotonic() >= deadline:
+            break
+    if steps:
+        _tidy(every=_TIDY_SECONDS)
+    return steps
+
+
+def everything(*, now: datetime) -> int:
+    """Do all that there is to do, due or not; how many steps that took."""
+    steps, at = 0, _micros(now)
+    for stream in _streams():
+        steps += _keep_up(stream, lambda stream=stream: store().compact(stream, now=at, force=True))  # type: ignore[misc]
+        steps += _keep_up(stream, lambda stream=stream: store().erase(stream))  # type: ignore[misc]
+    _tidy()
+    return steps
+
+
+def _keep_up(stream: StreamRef, step: Callable[[], bool], deadline: float = float("inf")) -> int:
+    steps = 0
+    try:
+        while time.monotonic() < deadline and _timed(step):
+            steps += 1
+    except StorageUnavailable as error:  # the next run tries again; other streams need not wait for it
+        _log.warning("upkeep put off", stream=stream.stream_id, team=stream.team_id, error=str(error))
+    return steps
+
+
+def _timed(step: Callable[[], bool]) -> bool:
+    with metrics.COMPACTION_SECONDS.time():
+        return step()
+
+
+def _tidy(*, every: float = 0.0) -> None:
+    global _tidied_at  # noqa: PLW0603 (one clock for all threads of the worker)
+    if time.monotonic() - _tidied_at >= every:
+        _tidied_at = time.monotonic()
+        store().tidy()
+
+
+def _streams() -> Iterator[StreamRef]:
+    with maintenance():
+        found = list(Stream.objects.order_by("pk"))
+    for stream in found:
+        yield stream.ref
+
+
+def _micros(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)

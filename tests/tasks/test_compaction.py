@@ -1,0 +1,89 @@
+"""What the clockwork compacts, and when."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from apps.compaction import services, tasks
+from apps.engine import store
+from tailsvc.events import Event
+from tailsvc.filters import OneOf
+from tailsvc.queries import Selection
+from tailsvc.storage.base import Batch, StreamSize
+from tests.factories.streams import World, make_world
+
+pytestmark = pytest.mark.contract
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+def micros(moment: datetime) -> int:
+    return round(moment.timestamp() * 1_000_000)
+
+
+def append(world: World, count: int, *, at: datetime = NOW) -> None:
+    for start in range(0, count, 8_000):
+        events = [Event(micros(at) + start, b"x", level="INFO")] * min(8_000, count - start)
+        store().append(world.stream.ref, [Batch(events)], now=micros(at))
+
+
+def size_of(world: World) -> StreamSize:
+    return store().sizes([world.stream.ref])[world.stream.pk]
+
+
+def test_a_busy_stream_is_compacted_as_soon_as_a_segment_waits(database: None) -> None:
+    world = make_world()
+    append(world, 31_000)
+    services.sweep(now=NOW)
+    assert size_of(world).segments == 0
+    append(world, 2_000)
+    services.sweep(now=NOW)
+    assert (size_of(world).segments, size_of(world).recent_blocks, size_of(world).events) == (1, 0, 33_000)
+    assert store().check(world.stream.ref) == []
+
+
+def test_a_pause_lets_recent_blocks_become_a_segment(database: None) -> None:
+    world = make_world()
+    append(world, 2_000)
+    services.sweep(now=NOW + timedelta(seconds=4))
+    assert size_of(world).segments == 0
+    services.sweep(now=NOW + timedelta(seconds=6))
+    assert size_of(world).segments == 1
+
+
+def test_few_rows_wait_for_an_hour(database: None) -> None:
+    world = make_world()
+    append(world, 10)
+    services.sweep(now=NOW)
+    services.sweep(now=NOW + timedelta(minutes=2))
+    append(world, 10, at=NOW + timedelta(minutes=3))
+    services.sweep(now=NOW + timedelta(minutes=59))
+    before = size_of(world)
+    services.sweep(now=NOW + timedelta(minutes=63))
+    assert (size_of(world).rows, size_of(world).events) == (0, 20)
+    assert before.events == 20
+
+
+def test_small_segments_are_merged_once_they_make_a_fair_one(database: None) -> None:
+    world = make_world()
+    for hour in range(9):
+        append(world, 4_000, at=NOW + timedelta(hours=hour))
+        services.sweep(now=NOW + timedelta(hours=hour, seconds=10))
+    found = size_of(world)
+    assert found.events == 36_000
+    assert found.segments == 2  # eight became one, the ninth waits for others
+    assert store().check(world.stream.ref) == []
+
+
+def test_everything_leaves_nothing_to_do(database: None) -> None:
+    world = make_world()
+    append(world, 10)
+    store().delete(world.stream.ref, Selection(filter=OneOf("level", ("INFO",))), now=micros(NOW))
+    append(world, 100)
+    services.everything(now=NOW)
+    assert (size_of(world).rows, size_of(world).recent_blocks, size_of(world).events) == (0, 0, 100)
+    assert services.everything(now=NOW) == 0
+
+
+def test_the_tasks_run_as_the_worker_runs_them(database: None) -> None:
+    for task in (tasks.sweep, tasks.everything):
+        task.apply(kwargs={"sent_by_a_newer_version": True}, throw=True)
