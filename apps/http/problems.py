@@ -38,6 +38,7 @@ _STATUS: list[tuple[type[Exception], int]] = [
     (errors.KeyReused, 422),
     (errors.TooManyDeletions, 429),
     (errors.StorageUnavailable, 503),
+    (errors.BrokenSegment, 503),  # reads leave such out and say so; what else meets one cannot go on
 ]
 RETRY_AFTER_SECONDS = 2
 # Erasing takes minutes; who asks every minute is in time.
