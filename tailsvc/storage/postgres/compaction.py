@@ -5,6 +5,7 @@ their place in one. Killed anywhere, it has done nothing or all of a step.
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from psycopg.sql import SQL
@@ -100,12 +101,12 @@ def _next_run(connection: Connection, stream: StreamRef, now: int, *, force: boo
 def _run_of_waiting(connection: Connection, stream: StreamRef, counters: Waiting) -> _Run:
     """From the first event that waits, as many as make a segment."""
     first = counters.compacted_to + 1
-    last = min(counters.last_id, counters.compacted_to + SEGMENT_EVENTS)
+    last = _bounded(connection, stream, first, min(counters.last_id, counters.compacted_to + SEGMENT_EVENTS))
     taken: list[Piece] = []
     size = 0
     for piece in _pieces(connection, stream, "recent_pieces"):
         size += piece.raw_bytes
-        if taken and (piece.last_id > last or size > _STEP_BYTES):
+        if piece.first_id > last or (taken and (piece.last_id > last or size > _STEP_BYTES)):
             last = min(last, piece.first_id - 1)
             break
         if piece.broken is not None:  # it stays as it is; what comes behind begins another run
@@ -113,8 +114,7 @@ def _run_of_waiting(connection: Connection, stream: StreamRef, counters: Waiting
             break
         taken.append(piece)
         last = max(last, piece.last_id)
-    taken = [piece for piece in taken if piece.last_id <= last]
-    return _Run(first, _bounded(connection, stream, first, last), taken, takes_rows=True)
+    return _Run(first, last, taken, takes_rows=True)
 
 
 def _bounded(connection: Connection, stream: StreamRef, first: int, last: int) -> int:
@@ -125,16 +125,23 @@ def _bounded(connection: Connection, stream: StreamRef, first: int, last: int) -
 
 
 def _run_of_small(pieces: Sequence[Piece]) -> _Run | None:
-    """The first neighbours that together make a fair segment. `pieces` are segments, by their ids."""
+    """The first neighbours that together make a fair segment. `pieces` are by their ids; those of a range stay one."""
     run: list[Piece] = []
-    for piece in pieces:
-        if piece.events >= _SMALL_EVENTS or piece.broken is not None:
+    for _, same_range in groupby(pieces, key=lambda piece: piece.first_id):
+        found = [*same_range]
+        if any(piece.broken for piece in found) or _reach(found, _SMALL_EVENTS):
             run = []
             continue
-        run.append(piece)
-        if sum(each.events for each in run) >= _FEWEST_MERGED or len(run) >= _MOST_SMALL:
+        run += found
+        if _reach(run, _FEWEST_MERGED) or len(run) >= _MOST_SMALL:
             return _Run(run[0].first_id, run[-1].last_id, run, takes_rows=False)
     return None
+
+
+def _reach(pieces: Sequence[Piece], events: int) -> bool:
+    """Whether they are so many events, or half of what a step holds: two of them never make more than that."""
+    size = sum(piece.raw_bytes for piece in pieces)
+    return sum(piece.events for piece in pieces) >= events or size >= _STEP_BYTES // 2
 
 
 def _carry_out(connection: Connection, stream: StreamRef, run: _Run, now: int) -> None:

@@ -282,9 +282,9 @@ FROM log_segment WHERE stream_id = %(stream_id)s AND parts = 1 AND last_id > (
 ORDER BY first_id LIMIT 2000
 
 -- name: small_pieces
--- Segments by their ids; late ones lie beside those of the same range.
+-- Segments by their ids; late ones lie beside those of the same range. With what is broken, for none may reach over it.
 SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
-FROM log_segment WHERE stream_id = %(stream_id)s AND parts > 1 ORDER BY first_id, segment_id
+FROM log_segment WHERE stream_id = %(stream_id)s AND (parts > 1 OR broken IS NOT NULL) ORDER BY first_id, segment_id
 
 -- name: all_pieces
 SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
