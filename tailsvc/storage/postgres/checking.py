@@ -69,10 +69,10 @@ def _contents(connection: Connection, stream: StreamRef, pieces: Sequence[Piece]
             mark_broken(connection, stream, piece, error.why)
             yield f"Unreadable: {error}."
             continue
-        except PieceGone:
+        except PieceGone as error:
             if _is_catalogued(connection, stream, piece):
-                mark_broken(connection, stream, piece, "its payload is missing")
-                yield f"Unreadable: {piece.named('its payload is missing')}."
+                mark_broken(connection, stream, piece, error.why)
+                yield f"Unreadable: {piece.named(error.why)}."
             continue
         ids, times = (np.concatenate([getattr(frame, name) for frame in frames]) for name in ("ids", "times"))
         seen.append(ids)

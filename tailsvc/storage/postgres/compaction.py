@@ -13,7 +13,7 @@ from psycopg.sql import SQL
 from tailsvc.segments.frame import Frame, frame_of_stored
 from tailsvc.segments.making import make_segment, merge, split_late
 from tailsvc.storage.base import StreamRef
-from tailsvc.storage.postgres.pieces import BrokenPiece, Piece
+from tailsvc.storage.postgres.pieces import BrokenPiece, Piece, PieceGone
 from tailsvc.storage.postgres.pools import Connection
 from tailsvc.storage.postgres.reads import EVENT_COLUMNS
 from tailsvc.storage.postgres.replacing import New, Overtaken, alone, frames_of, insert, mark_broken, remove
@@ -83,7 +83,7 @@ def compact(connection: Connection, stream: StreamRef, *, now: int, force: bool)
             _carry_out(connection, stream, run, now)
         except Overtaken:
             pass
-        except BrokenPiece as error:
+        except (BrokenPiece, PieceGone) as error:  # of one that retention took there is nothing to mark
             mark_broken(connection, stream, error.piece, error.why)
         return True
 

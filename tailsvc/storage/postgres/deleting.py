@@ -43,13 +43,14 @@ def erase(connection: Connection, stream: StreamRef) -> bool:
     with alone(connection, stream) as ours:
         if not ours:
             return False
-        found = snapshot(connection, stream, Selection())
+        # In this order: what is accepted between the two is not forgotten before it was carried out.
         waiting = connection.execute(plain("deletions_of"), {"stream_id": stream.stream_id}).fetchall()
+        found = snapshot(connection, stream, Selection())
         everything = connection.execute(plain("all_pieces"), {"stream_id": stream.stream_id}, binary=True)
         try:
             changed = [_erase_from(connection, stream, found, Piece._make(row)) for row in everything.fetchall()]
             _finish(connection, stream, found, [number for (number,) in waiting])
-        except (Overtaken, PieceGone):
+        except Overtaken:
             return True  # retention came between: once more
         return any(changed) or bool(waiting)
 
@@ -60,7 +61,7 @@ def _erase_from(connection: Connection, stream: StreamRef, found: Snapshot, piec
         return False
     try:
         frames = frames_of(connection, stream, piece)
-    except BrokenPiece as error:
+    except (BrokenPiece, PieceGone) as error:  # of one that retention took there is nothing to mark
         mark_broken(connection, stream, piece, error.why)
         return False
     kept = [frame.take(visible_rows(frame, np.arange(len(frame)), piece, found.deletions)) for frame in frames]

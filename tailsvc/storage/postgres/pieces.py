@@ -36,7 +36,12 @@ class Piece(NamedTuple):
 
 
 class PieceGone(Exception):
-    """Its payload was deleted after the catalogue was read: compaction or retention came between. Read again."""
+    """Its payload was deleted after the catalogue was read: compaction or retention came between. Read again.
+
+    One that the catalogue still names is lost.
+    """
+
+    why = "its payload is missing"
 
     def __init__(self, piece: Piece) -> None:
         super().__init__(piece.segment_id)

@@ -119,14 +119,16 @@ class Reads:
 
     def _until_steady(self, read: Callable[[], T]) -> T:
         """Starts over where a piece was replaced, or turned out to be broken, between the catalogue and its payload."""
-        gone = 0
-        for _ in range(_MOST_STARTS):
+        starts, gone = 0, 0
+        while starts < _MOST_STARTS:  # what is noted is not met again, so this ends however much is broken
             try:
                 return read()
             except PieceGone as error:
                 if error.piece.segment_id == gone:  # the catalogue still has it: it is lost
-                    self._note(error.piece, "its payload is missing")
-                gone = error.piece.segment_id
+                    self._note(error.piece, error.why)
+                    starts = 0
+                else:
+                    starts, gone = starts + 1, error.piece.segment_id
             except BrokenPiece as error:
                 self._note(error.piece, error.why)
         raise StorageUnavailable("The stream changes faster than it can be read; try again.")

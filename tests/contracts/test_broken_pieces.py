@@ -1,0 +1,230 @@
+"""Payloads that cannot be read: the rest is answered, what is missing is named, and nothing dies of it."""
+
+from collections.abc import Callable, Iterator
+from zlib import crc32
+
+import pytest
+
+from tailsvc.events import StoredEvent
+from tailsvc.filters import Contains
+from tailsvc.queries import Direction, Page, Scan, Selection, Split
+from tailsvc.segments.packing import FORMAT
+from tailsvc.storage.base import EventStore, StreamRef
+from tailsvc.storage.postgres import PostgresEventStore
+from tests.asgi import Asgi
+from tests.contracts.conftest import open_stream
+from tests.contracts.pieces import append, catalogue, contents, fresh_store, lines, pages, query, settle
+from tests.factories.events import NOW
+from tests.factories.streams import make_world
+
+pytestmark = pytest.mark.contract
+
+Harm = Callable[[bytes], bytes]
+BOTH_ENDS = [Direction.NEWEST_FIRST, Direction.OLDEST_FIRST]
+
+
+def truncated(data: bytes) -> bytes:
+    return data[:-20]
+
+
+def flipped(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def newer(data: bytes) -> bytes:
+    front = data[:3] + bytes([FORMAT + 1]) + data[4:8]
+    return front + crc32(data[12:], crc32(front)).to_bytes(4, "little") + data[12:]
+
+
+HARMS: dict[str, tuple[Harm | None, str]] = {
+    "truncated": (truncated, "checksum"),
+    "flipped": (flipped, "checksum"),
+    "emptied": (lambda _: b"", "does not begin"),
+    "zeroes": (lambda data: bytes(len(data)), "does not begin"),
+    "newer": (newer, f"format {FORMAT + 1}; this version reads up to {FORMAT}"),
+    "missing": (None, "payload is missing"),
+}
+
+
+def harm(table: str, segment: int, part: int | None, change: Harm | None) -> None:
+    where = f"segment_id = {segment}" + ("" if part is None else f" AND part = {part}")
+    if change is None:
+        query(f"DELETE FROM {table} WHERE {where}")
+        return
+    ((data,),) = query(f"SELECT data FROM {table} WHERE {where}")
+    query(f"UPDATE {table} SET data = %s WHERE {where}", change(bytes(data)))
+
+
+@pytest.fixture
+def store(database: None) -> Iterator[PostgresEventStore]:
+    with fresh_store() as found:
+        yield found
+
+
+def three_pieces(store: EventStore, *, compact: bool) -> StreamRef:
+    """Of 100 events each, one after the other in time; the second has another word."""
+    stream = open_stream(store)
+    for nth, word in enumerate(("first", "second", "third")):
+        append(lines(100, start=NOW + nth * 10_000_000, word=word), stream, store)
+        if compact:
+            settle(store, stream)
+    append(lines(5, start=NOW + 30_000_000, word="row"), stream, store)
+    return stream
+
+
+def ids(events: list[StoredEvent]) -> list[int]:
+    return sorted(stored.id for stored in events)
+
+
+@pytest.mark.parametrize(("change", "told"), HARMS.values(), ids=HARMS)
+@pytest.mark.parametrize("part", [None, 0, 1, 2], ids=["recent", "core", "text", "rest"])
+def test_what_can_be_read_is_answered_and_the_rest_named(
+    store: PostgresEventStore, part: int | None, change: Harm | None, told: str
+) -> None:
+    stream = three_pieces(store, compact=part is not None)
+    broken = catalogue(stream)[1][0]
+    harm("log_recent" if part is None else "log_segment_part", broken, part, change)
+    with fresh_store() as cold:
+        for _ in range(2):
+            assert_all_but_the_second(cold, stream, told)
+        assert_not_fetched_again(cold, stream)
+    assert_checked_and_quarantined(store, stream, broken, told)
+
+
+def assert_all_but_the_second(store: EventStore, stream: StreamRef, told: str) -> None:
+    readable = [*range(1, 101), *range(201, 306)]
+    for direction in BOTH_ENDS:
+        answered = [*pages(store, stream, Selection(), 60, direction)]
+        assert ids([stored for page in answered for stored in page.events]) == readable
+        assert any(names(page, told) for page in answered)
+    assert store.count(stream, Selection(filter=Contains("R"))) == 205
+    histogram = store.histogram(stream, Selection(filter=Contains("R")), interval=1_000, split=Split.LEVEL)
+    assert sum(sum(counts.values()) for counts in histogram.buckets.values()) == 205
+    assert told in histogram.incomplete[0]
+    facets = store.facets(stream, Selection(), ["path", "message"], limit=50)
+    assert sum(total for _, total in facets.values["path"]) == 205
+    assert told in facets.incomplete[0]
+    assert store.get(stream, 150) is None
+    assert [store.get(stream, number) is not None for number in (1, 201, 305)] == [True] * 3
+
+
+def names(page: Page, told: str) -> bool:
+    return any("ids 101 to 200" in each and told in each for each in page.incomplete)
+
+
+def assert_not_fetched_again(store: PostgresEventStore, stream: StreamRef) -> None:
+    before = store.payloads.fetched
+    assert len(contents(store, stream)) == 205
+    assert store.get(stream, 150) is None
+    assert store.payloads.fetched == before
+
+
+def assert_checked_and_quarantined(store: PostgresEventStore, stream: StreamRef, broken: int, told: str) -> None:
+    (found,) = store.check(stream)
+    assert told in found
+    assert "ids 101 to 200" in found
+    assert [piece[0] for piece in catalogue(stream) if piece[-1] is not None] == [broken]
+    with fresh_store() as cold:
+        page = cold.scan(stream, Scan(Selection(NOW + 10_000_000, NOW + 11_000_000), 10))
+        assert list(page.events) == []
+        assert names(page, told)
+        assert cold.payloads.fetched == 0
+    assert store.check(stream) == [found]
+
+
+def test_a_window_beside_the_broken_piece_is_complete(store: PostgresEventStore) -> None:
+    stream = three_pieces(store, compact=True)
+    harm("log_segment_part", catalogue(stream)[1][0], 0, truncated)
+    assert store.check(stream) != []
+    page = store.scan(stream, Scan(Selection(NOW + 20_000_000), 10))
+    assert (len(page.events), page.incomplete) == (10, ())
+
+
+@pytest.mark.parametrize("change", [truncated, newer, None], ids=["truncated", "newer", "missing"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_compaction_leaves_a_broken_block_alone_and_goes_on(
+    store: PostgresEventStore, place: int, change: Harm | None
+) -> None:
+    stream = three_pieces(store, compact=False)
+    harm("log_recent", catalogue(stream)[place][0], None, change)
+    settle(store, stream)
+    segments = catalogue(stream)
+    assert [piece[-1] is not None for piece in segments if piece[6] == 1] == [True]
+    assert sum(piece[3] for piece in segments if piece[6] > 1) == 205
+    assert len(store.check(stream)) == 1
+    assert len(contents(store, stream)) == 205
+    append(lines(70), stream, store)
+    settle(store, stream)
+    assert len(contents(store, stream)) == 275
+    assert len(store.check(stream)) == 1
+
+
+@pytest.mark.parametrize("change", [flipped, None], ids=["flipped", "missing"])
+@pytest.mark.parametrize("part", [None, 0, 1, 2])
+def test_erasing_leaves_a_broken_piece_alone_and_goes_on(
+    store: PostgresEventStore, part: int | None, change: Harm | None
+) -> None:
+    stream = three_pieces(store, compact=part is not None)
+    harm("log_recent" if part is None else "log_segment_part", catalogue(stream)[1][0], part, change)
+    store.delete(stream, Selection(filter=Contains(" 7 of")), now=NOW)
+    steps = 0
+    while store.erase(stream):
+        steps += 1
+        assert steps < 10
+    assert store.count(stream, Selection(filter=Contains(" 7 of"))) == 0
+    assert query("SELECT 1 FROM log_deletion WHERE stream_id = %s", stream.stream_id) == []
+    assert sorted(piece[3] for piece in catalogue(stream)) == [99, 99, 100]
+    assert len(store.check(stream)) == 1
+
+
+def test_retention_takes_broken_pieces_as_any_other(store: PostgresEventStore) -> None:
+    stream = three_pieces(store, compact=True)
+    harm("log_segment_part", catalogue(stream)[1][0], 1, None)
+    while store.drop_before(stream, NOW + 20_000_000, limit=100):
+        pass
+    assert ids(contents(store, stream)) == [*range(201, 306)]
+    assert store.check(stream) == []
+
+
+def test_many_broken_pieces_are_one_answer(store: PostgresEventStore) -> None:
+    stream = open_stream(store)
+    for _ in range(50):
+        append(lines(60), stream, store)
+    recent = [piece[0] for piece in catalogue(stream)]
+    for segment in recent[:25]:
+        harm("log_recent", segment, None, flipped)
+    for segment in recent[25:45]:
+        harm("log_recent", segment, None, None)
+    page = store.scan(stream, Scan(Selection(), 1_000))
+    assert (len(page.events), len(page.incomplete)) == (300, 45)
+
+
+@pytest.mark.parametrize("change", [flipped, truncated, lambda _: b"", None])
+@pytest.mark.parametrize("column", ["summary", "text_filter"])
+def test_a_broken_index_costs_time_and_no_answer(store: PostgresEventStore, column: str, change: Harm | None) -> None:
+    stream = three_pieces(store, compact=True)
+    for (segment, data) in query(f"SELECT segment_id, {column} FROM log_segment_index WHERE stream_id = %s",
+                                 stream.stream_id):  # fmt: skip
+        changed = None if change is None else change(bytes(data))
+        query(f"UPDATE log_segment_index SET {column} = %s WHERE segment_id = {segment}", changed)
+    with fresh_store() as cold:
+        assert cold.count(stream, Selection()) == 305
+        assert cold.count(stream, Selection(filter=Contains("SECOND 1"))) == 11
+        found = cold.histogram(stream, Selection(), interval=60_000_000, split=Split.LEVEL)
+        assert sum(sum(counts.values()) for counts in found.buckets.values()) == 305
+        assert found.incomplete == ()
+
+
+def test_the_api_names_what_is_missing(asgi: Asgi, store: PostgresEventStore) -> None:
+    world = make_world()
+    stream = world.stream.ref
+    for word in ("kept", "lost"):
+        append(lines(60, word=word), stream, store)
+    segment = catalogue(stream)[1][0]
+    harm("log_recent", segment, None, flipped)
+    answer = asgi.get(world.logs + "?limit=500&start=2025-12-31T23:00:00Z&end=2026-01-01T01:00:00Z", token=world.token)
+    assert answer.status == 200, answer.body
+    told = answer.json()
+    assert [event["raw_message"][:4] for event in told["data"]] == ["kept"] * 60
+    (missing,) = told["meta"]["incomplete"]
+    assert missing.startswith(f"recent block {segment} (ids 61 to 120): ")
