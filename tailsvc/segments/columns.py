@@ -14,6 +14,9 @@ Rows = npt.NDArray[np.intp]
 Numbers = npt.NDArray[Any]  # int64 or float64
 
 
+_NOT = np.zeros(1, np.bool_)
+
+
 @dataclass(frozen=True, slots=True)
 class Text:
     """`codes` counts from 1 into `values`, which are distinct; 0 is a row without a value."""
@@ -50,10 +53,9 @@ class Text:
         values = self.values
         return [values[code - 1] if code else None for code in self.codes[rows].tolist()]
 
-    def where(self, chosen: Sequence[bool]) -> Mask:
+    def where(self, chosen: Mask) -> Mask:
         """The rows whose value is chosen; `chosen` is by value."""
-        by_code: Mask = np.array([False, *chosen], np.bool_)
-        rows: Mask = by_code[self.codes]
+        rows: Mask = np.concatenate([_NOT, chosen])[self.codes]
         return rows
 
     @property

@@ -29,11 +29,14 @@ from tailsvc.filters.patterns import like
 from tailsvc.folding import upper
 from tailsvc.segments.attributes import MIXED, PLAIN, REST
 from tailsvc.segments.columns import Column, Number, Rows, Text
+from tailsvc.segments.dictionary import like_values
 from tailsvc.segments.frame import IS_BOT, MESSAGE, TEMPLATE, Frame
 from tailsvc.segments.search import rows_containing
 
 Leaf = OneOf | Between | Like
 _BLOCK = 256
+# Fewer rows than this share of the values have their own values tested; for more, all are, and it is remembered.
+_FEW = 8
 
 
 class Possible(NamedTuple):
@@ -142,7 +145,7 @@ def _on_column(leaf: Leaf, column: Column | None, rows: Rows) -> Rows:
     if column is None:
         return rows[:0]
     if isinstance(column, Text):
-        return _where(column, rows, _text_test(leaf))
+        return _on_texts(leaf, column, rows)
     match leaf:
         case OneOf(_, values):
             return _in_range(column, rows, lambda numbers: np.isin(numbers, [float(value) for value in values]))
@@ -159,6 +162,12 @@ def _text_test(leaf: Leaf) -> Callable[[str], bool]:
         case Like(_, pattern):
             return lambda text: like(text, pattern)
     return lambda _: False
+
+
+def _on_texts(leaf: Leaf, column: Text, rows: Rows) -> Rows:
+    if isinstance(leaf, Like) and len(rows) * _FEW > len(column.values):
+        return rows[column.where(like_values(column.values, leaf.pattern))[rows]]
+    return _where(column, rows, _text_test(leaf))
 
 
 def _where(column: Text, rows: Rows, test: Callable[[str], bool]) -> Rows:
@@ -191,7 +200,7 @@ def _within(numbers: Any, bounds: Between) -> Any:
 def _on_attribute(leaf: Leaf, frame: Frame, rows: Rows, name: str) -> Rows:
     plain = frame.columns.get(PLAIN + name)
     if isinstance(plain, Text):
-        return _where(plain, rows, _text_test(leaf))
+        return _on_texts(leaf, plain, rows)
     if isinstance(plain, Number):
         return _on_number_attribute(leaf, plain, rows)
     mixed, rest = frame.text(MIXED + name), frame.text(REST)

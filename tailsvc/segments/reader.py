@@ -9,10 +9,10 @@ import numpy as np
 from tailsvc.errors import BrokenSegment
 from tailsvc.segments.column_codec import unpack_codes, unpack_dictionary, unpack_numbers
 from tailsvc.segments.columns import Column, Text
+from tailsvc.segments.dictionary import Dictionary
 from tailsvc.segments.encode import part_of
 from tailsvc.segments.frame import Frame, Times
 from tailsvc.segments.packing import Unpacker
-from tailsvc.segments.search import Dictionary
 
 T = TypeVar("T")
 Load = Callable[[int], bytes]  # a part's blob by its number

@@ -5,7 +5,6 @@ a border between two. It can reach over a border only if it holds the character 
 in which a part of the needle is found are answered as possible ones, for the caller to look at one by one.
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,11 +14,12 @@ import numpy as np
 from tailsvc.filters.nodes import SEARCHED_FIELDS
 from tailsvc.folding import upper
 from tailsvc.segments.columns import Mask, Number, Text
+from tailsvc.segments.dictionary import containing
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
 from tailsvc.segments.printing import TIMESTAMP, Slot, print_numbers, print_texts
 from tailsvc.segments.templates import Template, template_of
 
-_SEPARATOR = "\x00"  # stands in no text of an event
+_CUT = "\x00"  # stands in no text of an event
 _IN_NUMBERS = frozenset("0123456789.-+EINFA")
 _IN_TIMES = frozenset("0123456789-:T ./") | frozenset("JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC")
 
@@ -105,10 +105,8 @@ class _Search:
 
 
 def _in_column(column: Text, needle: str, format_: str = "") -> Mask:
-    values = print_texts(column.values, format_)
-    if needle not in folded(values):
-        return np.zeros(len(column.codes), np.bool_)
-    return column.where([needle in upper(value) for value in values])
+    found = containing(print_texts(column.values, format_), needle)
+    return column.where(found) if found.any() else np.zeros(len(column.codes), np.bool_)
 
 
 def _in_numbers(column: Number, needle: str, format_: str) -> Mask:
@@ -116,22 +114,6 @@ def _in_numbers(column: Number, needle: str, format_: str) -> Mask:
     printed = print_numbers(Number(distinct), format_)
     found: Mask = np.array([needle in upper(text) for text in printed], np.bool_)[codes]
     return found
-
-
-class Dictionary(list[str]):
-    """Distinct values of a column, and all of them as one folded text once they were searched."""
-
-    __slots__ = ("folded",)
-    folded: str | None
-
-
-def folded(values: Sequence[str]) -> str:
-    if not isinstance(values, Dictionary):
-        return upper(_SEPARATOR.join(values))
-    kept = getattr(values, "folded", None)
-    if kept is None:
-        kept = values.folded = upper(_SEPARATOR.join(values))
-    return kept
 
 
 @lru_cache(maxsize=4096)
@@ -153,5 +135,5 @@ def _edges(template: Template) -> frozenset[str] | None:
 def _cut(needle: str, edges: frozenset[str]) -> list[str]:
     for edge in edges:
         if edge in needle:
-            needle = needle.replace(edge, _SEPARATOR)
-    return [part for part in needle.split(_SEPARATOR) if part]
+            needle = needle.replace(edge, _CUT)
+    return [part for part in needle.split(_CUT) if part]
