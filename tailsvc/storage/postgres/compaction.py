@@ -151,7 +151,7 @@ def _carry_out(connection: Connection, stream: StreamRef, run: _Run, now: int) -
         frames.append(rows)
     new = _segments(frames, run) if frames else []
     with connection.transaction():
-        connection.execute(plain("lock_upkeep_waiting"), {"stream_id": stream.stream_id})
+        connection.execute(plain("lock_upkeep"), {"stream_id": stream.stream_id})
         remove(connection, stream, run.pieces)
         span = {"stream_id": stream.stream_id, "first": run.first_id, "last": run.last_id}
         if run.takes_rows and connection.execute(plain("drop_rows"), span).rowcount != (len(rows) if rows else 0):

@@ -7,7 +7,7 @@ from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from tailsvc import limits
-from tailsvc.errors import TooManyDeletions
+from tailsvc.errors import TooManyDeletions, UnknownStream
 from tailsvc.filters.storing import to_json
 from tailsvc.queries import Selection
 from tailsvc.segments.encode import encode
@@ -45,7 +45,10 @@ def erase(connection: Connection, stream: StreamRef) -> bool:
             return False
         # In this order: what is accepted between the two is not forgotten before it was carried out.
         waiting = connection.execute(plain("deletions_of"), {"stream_id": stream.stream_id}).fetchall()
-        found = snapshot(connection, stream, Selection())
+        try:
+            found = snapshot(connection, stream, Selection())
+        except UnknownStream:  # it was purged
+            return False
         everything = connection.execute(plain("all_pieces"), {"stream_id": stream.stream_id}, binary=True)
         try:
             changed = [_erase_from(connection, stream, found, Piece._make(row)) for row in everything.fetchall()]
@@ -83,7 +86,7 @@ def _replace(connection: Connection, stream: StreamRef, piece: Piece, frames: Se
     new = _rewritten(piece, join_frames(frames)) if frames else None
     raw_bytes = new.encoded.raw_bytes if new else 0
     with connection.transaction():
-        connection.execute(plain("lock_upkeep_waiting"), {"stream_id": stream.stream_id})
+        connection.execute(plain("lock_upkeep"), {"stream_id": stream.stream_id})
         remove(connection, stream, [piece])
         if new is not None:
             insert(connection, stream, new, 0)
@@ -104,7 +107,7 @@ def _finish(connection: Connection, stream: StreamRef, found: Snapshot, numbers:
     if not numbers:
         return
     with connection.transaction():
-        connection.execute(plain("lock_upkeep_waiting"), {"stream_id": stream.stream_id})
+        connection.execute(plain("lock_upkeep"), {"stream_id": stream.stream_id})
         for deletion in found.deletions:
             _erase_rows(connection, stream, deletion)
         params = {"stream_id": stream.stream_id, "deletion_ids": list(numbers)}

@@ -137,10 +137,6 @@ WHERE stream_id = %(stream_id)s AND first_id <= %(id)s AND last_id >= %(id)s
 SELECT id, at, line, reason, sample FROM log_rejection
 WHERE stream_id = %(stream_id)s AND id < %(before)s ORDER BY id DESC LIMIT %(limit)s
 
--- name: lock_upkeep
--- One upkeep of a stream at a time; whoever comes second finds nothing to do and goes on.
-SELECT 1 FROM log_upkeep WHERE stream_id = %(stream_id)s FOR UPDATE SKIP LOCKED
-
 -- name: drop_before
 -- Delete the oldest events below the edge, at most so many, and count them as discarded.
 WITH oldest AS (
@@ -251,7 +247,8 @@ SELECT pg_try_advisory_lock(%(class)s::int4, %(key)s::int4)
 -- name: unlock
 SELECT pg_advisory_unlock(%(class)s::int4, %(key)s::int4)
 
--- name: lock_upkeep_waiting
+-- name: lock_upkeep
+-- One change of a stream's pieces at a time.
 SELECT 1 FROM log_upkeep WHERE stream_id = %(stream_id)s FOR UPDATE
 
 -- name: waiting

@@ -17,7 +17,7 @@ def drop_before(connection: Connection, stream: StreamRef, edge: int, limit: int
     ids = {"stream_id": stream.stream_id, "edge": edge, "limit": limit}
     with connection.transaction():
         if connection.execute(plain("lock_upkeep"), ids).fetchone() is None:
-            return 0  # someone else is at it
+            return 0  # it was purged
         connection.execute(plain("keep_trim"), ids)
         connection.execute(plain("trim"), ids)
         row = connection.execute(plain("drop_before"), ids).fetchone()
@@ -39,12 +39,15 @@ def _drop_pieces(connection: Connection, stream: StreamRef, ids: dict[str, int])
 
 def purge(connection: Connection, stream: StreamRef, limit: int) -> bool:
     params = {"stream_id": stream.stream_id, "limit": limit}
-    for name in ("purge_events", "purge_catalogued", "purge_keys", "purge_rejections", "purge_deletions"):
-        if connection.execute(plain(name), params).rowcount >= limit:
-            return False
-    for name in ("purge_upkeep", "purge_head"):
-        connection.execute(plain(name), params)
-    return True
+    with connection.transaction():
+        # A compaction that is about to put its segment in place would leave it behind.
+        connection.execute(plain("lock_upkeep"), params)
+        for name in ("purge_events", "purge_catalogued", "purge_keys", "purge_rejections", "purge_deletions"):
+            if connection.execute(plain(name), params).rowcount >= limit:
+                return False
+        for name in ("purge_upkeep", "purge_head"):
+            connection.execute(plain(name), params)
+        return True
 
 
 def sizes(connection: Connection, stream_ids: Sequence[int]) -> dict[int, StreamSize]:
