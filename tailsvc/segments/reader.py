@@ -26,6 +26,7 @@ class Segment:
         self._parts = parts
         self._base = base
         self._keep = keep or _make
+        self._held: dict[int, Unpacker] = {}  # for as long as this object is used: a look-up less for each column
 
     @cached_property
     def groups(self) -> list[int]:
@@ -72,7 +73,9 @@ class Segment:
         return columns.get(name)
 
     def _part(self, number: int) -> Unpacker:
-        part: Unpacker = self._keep(("part", number), lambda: Unpacker(self._load(number)))
+        part = self._held.get(number)
+        if part is None:
+            part = self._held[number] = self._keep(("part", number), lambda: Unpacker(self._load(number)))
         return part
 
     def _kept(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
@@ -114,12 +117,19 @@ class _LazyColumns(Mapping[str, Column]):
     def __init__(self, segment: Segment, group: int) -> None:
         self._segment = segment
         self._group = group
+        self._held: dict[str, Column | None] = {}
 
     def __getitem__(self, name: str) -> Column:
-        column = self._segment.column(name, self._group)
+        column = self.get(name)
         if column is None:
             raise KeyError(name)
         return column
+
+    def get(self, name: str, default: Any = None) -> Any:
+        if name not in self._held:
+            self._held[name] = self._segment.column(name, self._group)
+        column = self._held[name]
+        return default if column is None else column
 
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and self._segment._described(name) is not None

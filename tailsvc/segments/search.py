@@ -35,7 +35,8 @@ def rows_containing(frame: Frame, needle: str) -> Found:
     sure, possible = search.whole(RAW, needle)
     for name in SEARCHED_FIELDS:
         found = search.whole(name, needle)
-        sure, possible = sure | found.sure, possible | found.possible
+        if found.possible.any():
+            sure, possible = sure | found.sure, possible | found.possible
     odd = frame.text(RAW_BYTES)
     return Found(sure, possible if odd is None else possible | odd.present)
 
@@ -43,44 +44,54 @@ def rows_containing(frame: Frame, needle: str) -> Found:
 class _Search:
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        self._nothing = np.zeros(len(frame), np.bool_)
+        nothing = np.zeros(len(frame), np.bool_)
+        # Compared by identity: what found nothing, as nearly all do, costs no further array.
+        self._nowhere = Found(nothing, nothing)
+        self._everywhere = Found(~nothing, ~nothing)
+        self._perhaps = Found(nothing, ~nothing)
         self._memory: dict[tuple[str, Slot], Found] = {}
 
     def whole(self, name: str, needle: str) -> Found:
         """In the texts of a column, those that have a template included."""
         plain, templates = self._frame.text(name), self._frame.text(name + TEMPLATE)
-        sure = self._nothing if plain is None else _in_column(plain, needle)
+        found = self._nowhere if plain is None else self._all_or_nothing(_in_column(plain, needle))
         if templates is None:
-            return Found(sure, sure)
-        possible = sure.copy()
-        sure = sure.copy()
-        for code in np.unique(templates.codes).tolist():
+            return found
+        for code in np.flatnonzero(np.bincount(templates.codes)).tolist():
             if code:
-                rows = templates.codes == code
-                found = self._in_template(template_of(templates.values[code - 1]), needle)
-                sure |= rows & found.sure
-                possible |= rows & found.possible
-        return Found(sure, possible)
+                told = self._in_template(template_of(templates.values[code - 1]), needle)
+                if told is not self._nowhere:
+                    rows = templates.codes == code
+                    found = self._either(found, Found(rows & told.sure, rows & told.possible))
+        return found
 
     def _in_template(self, template: Template, needle: str) -> Found:
         edges = _edges(template)
         if edges is None:
-            return Found(self._nothing, ~self._nothing)
+            return self._perhaps
         parts = _cut(needle, edges)
         if parts == [needle]:
             return self._in_parts(template, needle)
         if not parts:
-            return Found(self._nothing, ~self._nothing)
-        return Found(self._nothing, self._in_parts(template, max(parts, key=len)).possible)
+            return self._perhaps
+        found = self._in_parts(template, max(parts, key=len))
+        return found if found is self._nowhere else Found(self._nowhere.sure, found.possible)
 
     def _in_parts(self, template: Template, needle: str) -> Found:
-        if any(needle in upper(literal) for literal in template.literals):
-            return Found(~self._nothing, ~self._nothing)
-        sure = possible = self._nothing
+        if any(needle in literal for literal in _folded_literals(template.spec)):
+            return self._everywhere
+        found = self._nowhere
         for slot in template.slots:
-            found = self._in_slot(slot, needle)
-            sure, possible = sure | found.sure, possible | found.possible
-        return Found(sure, possible)
+            found = self._either(found, self._in_slot(slot, needle))
+        return found
+
+    def _either(self, one: Found, other: Found) -> Found:
+        if one is self._nowhere or other is self._nowhere:
+            return other if one is self._nowhere else one
+        return Found(one.sure | other.sure, one.possible | other.possible)
+
+    def _all_or_nothing(self, rows: Mask | None) -> Found:
+        return self._nowhere if rows is None else Found(rows, rows)
 
     def _in_slot(self, slot: Slot, needle: str) -> Found:
         key = (needle, slot)
@@ -93,27 +104,33 @@ class _Search:
             return self.whole(MESSAGE, needle)
         column = None if slot.column == TIMESTAMP else self._frame.columns[slot.column]
         if isinstance(column, Text) and slot.column != MESSAGE:
-            found = _in_column(column, needle, slot.format)
-        elif isinstance(column, Number):
-            found = _in_numbers(column, needle, slot.format) if _IN_NUMBERS.issuperset(needle) else self._nothing
-        elif slot.column == TIMESTAMP and not _IN_TIMES.issuperset(needle):
-            found = self._nothing
-        else:
-            printed = self._frame.printed(slot)
-            found = np.fromiter((needle in upper(text) for text in printed), np.bool_, len(printed))
-        return Found(found, found)
+            return self._all_or_nothing(_in_column(column, needle, slot.format))
+        if isinstance(column, Number):
+            return self._all_or_nothing(_in_numbers(column, needle, slot.format))
+        if slot.column == TIMESTAMP and not _IN_TIMES.issuperset(needle):
+            return self._nowhere
+        printed = self._frame.printed(slot)
+        return self._all_or_nothing(np.fromiter((needle in upper(text) for text in printed), np.bool_, len(printed)))
 
 
-def _in_column(column: Text, needle: str, format_: str = "") -> Mask:
+def _in_column(column: Text, needle: str, format_: str = "") -> Mask | None:
+    """None: nowhere."""
     found = containing(print_texts(column.values, format_), needle)
-    return column.where(found) if found.any() else np.zeros(len(column.codes), np.bool_)
+    return column.where(found) if found.any() else None
 
 
-def _in_numbers(column: Number, needle: str, format_: str) -> Mask:
+def _in_numbers(column: Number, needle: str, format_: str) -> Mask | None:
+    if not _IN_NUMBERS.issuperset(needle):
+        return None
     distinct, codes = np.unique(column.values, return_inverse=True)
     printed = print_numbers(Number(distinct), format_)
     found: Mask = np.array([needle in upper(text) for text in printed], np.bool_)[codes]
     return found
+
+
+@lru_cache(maxsize=4096)
+def _folded_literals(spec: str) -> tuple[str, ...]:
+    return tuple(map(upper, template_of(spec).literals))
 
 
 @lru_cache(maxsize=4096)
