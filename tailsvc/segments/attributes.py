@@ -6,9 +6,9 @@ JSON texts, `rest` the attributes of each row that have no column.
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from types import EllipsisType
 from typing import Any
 
+import numpy as np
 import orjson
 
 from tailsvc.segments.columns import Column, Columns, Number, Text
@@ -17,10 +17,8 @@ PLAIN, MIXED, REST = "attributes.", "json.", "rest"
 # A column costs about 100 bytes a segment, and time for every row that is read. Names beyond these are data.
 MOST_COLUMNS = 128
 _LARGEST = 2**63 - 1
-_ABSENT = ...
 
 Attributes = Mapping[str, Any] | None
-Values = list[Any | EllipsisType]
 
 
 def split_attributes(attributes: Sequence[Attributes]) -> dict[str, Column]:
@@ -28,16 +26,16 @@ def split_attributes(attributes: Sequence[Attributes]) -> dict[str, Column]:
     for row, each in enumerate(attributes):
         if each is not None:
             groups.setdefault(tuple(each), []).append(row)
-    if not groups:
-        return {}
-    names = _frequent(groups)
-    values: dict[str, Values] = {name: [_ABSENT] * len(attributes) for name in names}
-    rest: list[str | None] = [None] * len(attributes)
+    found: dict[str, tuple[list[int], list[Any]]] = {name: ([], []) for name in _frequent(groups)}
+    rest: dict[int, str] = {}
     for keys, rows in groups.items():
-        _fill(values, rest, attributes, keys, rows)
-    columns = dict(_column_of(name, found) for name, found in values.items())
-    if any(text is not None for text in rest):
-        columns[REST] = Text.of(rest)
+        _collect(found, attributes, keys, rows)
+        left = [key for key in keys if key not in found]
+        if left or not keys:  # an empty object is not the same as none
+            rest |= {row: orjson.dumps({key: attributes[row][key] for key in left}).decode() for row in rows}  # type: ignore[index]
+    columns = dict(_column_of(name, rows, values, len(attributes)) for name, (rows, values) in found.items())
+    if rest:
+        columns[REST] = _scattered(Text.of([*rest.values()]), [*rest], len(attributes))
     return columns
 
 
@@ -49,33 +47,39 @@ def _frequent(groups: Mapping[tuple[str, ...], Sequence[int]]) -> list[str]:
     return [name for name, _ in counts.most_common(MOST_COLUMNS)]
 
 
-def _fill(
-    values: Mapping[str, Values],
-    rest: list[str | None],
+def _collect(
+    found: Mapping[str, tuple[list[int], list[Any]]],
     attributes: Sequence[Attributes],
     keys: Sequence[str],
     rows: Sequence[int],
 ) -> None:
-    for key, column in zip(keys, zip(*(attributes[row].values() for row in rows), strict=True), strict=True):  # type: ignore[union-attr]
-        target = values.get(key)
-        if target is not None:
-            for row, value in zip(rows, column, strict=True):
-                target[row] = value
-    left = [key for key in keys if key not in values]
-    if left or not keys:  # an empty object is not the same as none
-        for row in rows:
-            rest[row] = orjson.dumps({key: attributes[row][key] for key in left}).decode()  # type: ignore[index]
+    for key, values in zip(keys, zip(*(attributes[row].values() for row in rows), strict=True), strict=True):  # type: ignore[union-attr]
+        if key in found:
+            found[key][0].extend(rows)
+            found[key][1].extend(values)
 
 
-def _column_of(name: str, values: Values) -> tuple[str, Column]:
-    kinds = set(map(type, values)) - {EllipsisType}
+def _column_of(name: str, rows: Sequence[int], values: Sequence[Any], count: int) -> tuple[str, Column]:
+    kinds = set(map(type, values))
     if kinds == {str}:
-        return PLAIN + name, Text.of([None if value is _ABSENT else value for value in values])
-    if kinds in ({int}, {float}):
-        numbers = [None if value is _ABSENT else value for value in values]
-        if kinds == {float} or all(number is None or abs(number) <= _LARGEST for number in numbers):
-            return PLAIN + name, Number.of(numbers, kinds.pop())
-    return MIXED + name, Text.of([None if value is _ABSENT else orjson.dumps(value).decode() for value in values])
+        return PLAIN + name, _scattered(Text.of(values), rows, count)
+    if kinds == {float} or (kinds == {int} and max(map(abs, values)) <= _LARGEST):
+        return PLAIN + name, _scattered(Number.of(values, kinds.pop()), rows, count)
+    texts = [orjson.dumps(value).decode() for value in values]
+    return MIXED + name, _scattered(Text.of(texts), rows, count)
+
+
+def _scattered(column: Column, rows: Sequence[int], count: int) -> Column:
+    """A column of these rows only, as one of all `count` rows."""
+    if len(rows) == count and all(map(int.__eq__, rows, range(count))):
+        return column
+    if isinstance(column, Text):
+        codes = np.zeros(count, np.int32)
+        codes[rows] = column.codes
+        return Text(column.values, codes)
+    values, present = np.zeros(count, column.values.dtype), np.zeros(count, np.bool_)
+    values[rows], present[rows] = column.values, True
+    return Number(values, present)
 
 
 def as_mixed(column: Column) -> Text:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tailsvc.segments.columns import Column, Mask, Number, Text
+from tailsvc.segments.columns import Column, Mask, Number, Text, first_rows
 from tailsvc.segments.packing import Array, Packer, Unpacker, narrowed
 from tailsvc.segments.values import pack_values, unpack_values
 
@@ -82,10 +82,9 @@ def _known_before(text: Text, group: slice) -> int:
 def _pack_codes(packer: Packer, codes: Any, known: int) -> list[Any]:
     if len(codes) == 0 or (codes == codes[0]).all():
         return [known, int(codes[0]) if len(codes) else 0]
-    _, first = np.unique(codes, return_index=True)
-    first = first[codes[first] > known]
+    first = first_rows(codes, int(codes.max()) + 1)[known + 1 :]
     symbols = codes + 1
-    symbols[first] = 0
+    symbols[first[first < len(codes)]] = 0
     return [known, packer.put_array(narrowed(symbols))]
 
 

@@ -38,16 +38,18 @@ class Text:
 
     def compact(self) -> "Text":
         """The same with only the values that occur, in the order of their first row."""
-        used, first, codes = np.unique(self.codes, return_index=True, return_inverse=True)
-        if len(used) and used[0] == 0:
-            used, first, shift = used[1:], first[1:], 0
-        else:
-            shift = 1
-        order = np.argsort(first, kind="stable")
-        places = np.zeros(len(order) + 1, np.int32)
-        places[order + 1] = np.arange(1, len(order) + 1)
-        values = [self.values[code - 1] for code in used[order].tolist()]
-        return Text(values, places[codes + shift].astype(np.int32))
+        first = first_rows(self.codes, len(self.values) + 1)
+        first[0] = len(self.codes)
+        used = np.argsort(first, kind="stable")[: int((first < len(self.codes)).sum())]
+        places = np.zeros(len(first), np.int32)
+        places[used] = np.arange(1, len(used) + 1)
+        values = self.values
+        return Text([values[code - 1] for code in used.tolist()], places[self.codes])
+
+    def used(self) -> list[str]:
+        """The values that some row has."""
+        values = self.values
+        return [values[code - 1] for code in np.flatnonzero(np.bincount(self.codes)).tolist() if code]
 
     def texts(self, rows: Rows | slice = slice(None)) -> list[str | None]:
         values = self.values
@@ -102,6 +104,14 @@ class Number:
     @property
     def size(self) -> int:
         return self.values.nbytes + (0 if self.present is None else self.present.nbytes)
+
+
+def first_rows(codes: Codes, count: int) -> Rows:
+    """Of each code below `count` the first row that has it; the number of rows where none has."""
+    first = np.full(count, len(codes), np.intp)
+    # Written from the last row on, so that the first has the last word; sorting would cost ten times as much.
+    first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return first
 
 
 Column = Text | Number

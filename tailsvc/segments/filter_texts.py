@@ -4,16 +4,19 @@ A filter knows grams within runs of word bytes, so each such run of each line mu
 a literal and a value touch in the middle of a word (`12ms`), the two are put together.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from tailsvc.events import searchable
 from tailsvc.filters.nodes import SEARCHED_FIELDS
-from tailsvc.segments.columns import Number, Text
-from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
-from tailsvc.segments.printing import Slot, print_numbers, print_texts
+from tailsvc.segments.columns import Number, Rows
+from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame, Times
+from tailsvc.segments.printing import TIMESTAMP, Slot, print_numbers, print_texts, print_times
 from tailsvc.segments.templates import Part, Template, template_of
+
+_GRAM = 5  # bytes, as `text_filter` has it
+_QUARTER = 900_000_000  # of an hour: what all clocks are ahead of UTC by is a multiple of it
 
 
 def filter_texts(frame: Frame) -> set[str]:
@@ -22,50 +25,57 @@ def filter_texts(frame: Frame) -> set[str]:
     for name in (RAW, *SEARCHED_FIELDS):
         column = frame.text(name)
         if column is not None:
-            found.update(_used(column))
+            found.update(column.used())
     odd = frame.text(RAW_BYTES)
     if odd is not None:
-        found.update(searchable(line.encode("latin-1")) for line in _used(odd))
+        found.update(searchable(line.encode("latin-1")) for line in odd.used())
     for name in (RAW, MESSAGE):
-        found.update(_of_templates(frame, name))
+        _add_templates(found, frame, name)
     return found
 
 
-def _used(column: Text) -> list[str]:
-    return [column.values[code - 1] for code in np.unique(column.codes).tolist() if code]
-
-
-def _of_templates(frame: Frame, name: str) -> Iterator[str]:
+def _add_templates(found: set[str], frame: Frame, name: str) -> None:
     templates = frame.text(name + TEMPLATE)
     if templates is None:
         return
-    for code in np.unique(templates.codes).tolist():
+    for code in np.flatnonzero(np.bincount(templates.codes)).tolist():
         if code:
-            template = template_of(templates.values[code - 1])
-            rows = frame.take(np.flatnonzero(templates.codes == code))
-            for run in _runs(template.parts):
-                yield from _printed(rows, run)
+            rows = np.flatnonzero(templates.codes == code)
+            for run in _runs(template_of(templates.values[code - 1]).parts):
+                found.update(_printed(frame, rows, run))
 
 
-def _printed(rows: Frame, run: Sequence[Part]) -> set[str] | list[str]:
-    """What the run is in these rows, each text once."""
+def _printed(frame: Frame, rows: Rows, run: Sequence[Part]) -> Iterable[str]:
+    """What the run is in these rows."""
     slots = [part for part in run if isinstance(part, Slot)]
     if not slots:
         return ["".join(run)]  # type: ignore[arg-type]
     if len(slots) > 1:
-        return set(Template(run).render([rows.printed(slot) for slot in slots]))
+        return Template(run).render([frame.printed(slot, rows) for slot in slots])
     before, behind = _affixes(run)
-    values = _distinct(rows, slots[0])
-    return {before + value + behind for value in values} if before or behind else set(values)
+    values = _distinct(frame, rows, slots[0], before + behind)
+    return [before + value + behind for value in values] if before or behind else values
 
 
-def _distinct(rows: Frame, slot: Slot) -> Sequence[str]:
-    column = rows.columns.get(slot.column)
+def _distinct(frame: Frame, rows: Rows, slot: Slot, affixes: str) -> Sequence[str]:
+    """The slot's texts, as few of them as have all the grams."""
+    if slot.column == TIMESTAMP:
+        return print_times(_telling(frame.times[rows], slot.format, affixes), slot.format)
+    if slot.column == MESSAGE and MESSAGE + TEMPLATE in frame.columns:
+        return frame.printed(slot, rows) if affixes else ()  # by itself it is told by its own templates
+    column = frame.columns[slot.column].take(rows)
     if isinstance(column, Number):
         return print_numbers(Number(np.unique(column.values)), slot.format)
-    if isinstance(column, Text) and slot.column != MESSAGE:
-        return print_texts(_used(column), slot.format)
-    return rows.printed(slot)
+    return print_texts(column.used(), slot.format)
+
+
+def _telling(times: Times, format_: str, affixes: str) -> Times:
+    """Of a calendar's time only day and hour are long enough for a gram (20T08), and a fraction with what follows."""
+    kind, *options = format_.split(":")
+    fraction = int(options[1]) if kind == "iso" else 0
+    if kind in ("iso", "clf", "syslog") and fraction + len(affixes) < _GRAM:
+        return np.unique(times // _QUARTER) * _QUARTER
+    return np.unique(times)
 
 
 def _affixes(run: Sequence[Part]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from tailsvc.segments.attributes import (
     split_attributes,
 )
 from tailsvc.segments.columns import Column, Columns, Number, Rows, Text, join_numbers, join_texts
-from tailsvc.segments.printing import TIMESTAMP, Slot, print_numbers, print_text_column, print_times
+from tailsvc.segments.printing import TIMESTAMP, Slot, print_numbers, print_texts, print_times
 from tailsvc.segments.templates import template_of
 
 RAW, RAW_BYTES, MESSAGE, TEMPLATE = "raw", "raw.bytes", "message", ".template"
@@ -67,7 +67,11 @@ class Frame:
             return [text or "" for text in self.whole(MESSAGE, rows)]
         if column is None:
             return [""] * len(self.ids[rows])
-        return [text or "" for text in print_text_column(column.take(rows), slot.format).texts()]
+        values, codes = print_texts(column.values, slot.format), column.codes[rows].tolist()
+        if len(codes) < len(values):
+            return [values[code - 1] if code else "" for code in codes]
+        values = ["", *values]
+        return [values[code] for code in codes]
 
     def whole(self, name: str, rows: Rows | slice = slice(None)) -> list[str | None]:
         """The texts of `raw` or `message`, those with a template rendered."""
@@ -155,7 +159,9 @@ def _lines(raws: Sequence[bytes]) -> dict[str, Column]:
         texts = b"\n".join(raws).decode()
         if "\x00" not in texts:
             lines = texts.split("\n")
-            return {RAW: Text.of(lines if len(lines) == len(raws) else [*map(bytes.decode, raws)])}
+            lines = lines if len(lines) == len(raws) else [*map(bytes.decode, raws)]
+            # Not made distinct: nearly all are, and nearly all are let go for a template.
+            return {RAW: Text(lines, np.arange(1, len(lines) + 1, dtype=np.int32))}
     except UnicodeDecodeError:
         pass
     plain: list[str | None] = [*map(_decoded, raws)]

@@ -1,25 +1,26 @@
 """Which lines can be told from their columns: learns templates, verifies them row by row, and lets the lines go."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from operator import eq
 from zlib import crc32
 
 import numpy as np
 import numpy.typing as npt
 
 from tailsvc.segments.attributes import PLAIN
-from tailsvc.segments.columns import Column, Text, presence
+from tailsvc.segments.columns import Column, Mask, Rows, Text, presence
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
-from tailsvc.segments.printing import Form, Slot, number_forms, text_forms, time_forms
+from tailsvc.segments.printing import TIMESTAMP, Form, number_forms, text_forms, time_forms
 from tailsvc.segments.templates import Template, learn
 
 _MOST_TEMPLATES = 64  # of one frame
 _MOST_KNOWN = 32  # for one shape of rows
 _FAILURES = 3  # in a row, until the rest of a shape is taken as being without a form
+_FRUITLESS = 5  # flushes, until a shape is not looked at again
 _SAMPLE = 16
 _FEWEST = 3  # rows that a template must tell to be worth keeping
-
-Rows = Sequence[int]
 
 
 @dataclass
@@ -27,10 +28,13 @@ class Book:
     """Templates that served before, by what they are for; so that each flush need not learn them anew."""
 
     known: dict[tuple[str, int], list[Template]] = field(default_factory=dict)
+    # How often in a row nothing was learned of a shape: what is free text needs no look at every flush.
+    fruitless: Counter[tuple[str, int]] = field(default_factory=Counter)
 
     def remember(self, key: tuple[str, int], template: Template) -> None:
         if len(self.known) >= 256:
             self.known.clear()
+        self.fruitless.pop(key, None)
         kept = self.known.setdefault(key, [])
         kept.insert(0, template)
         del kept[_MOST_KNOWN:]
@@ -64,7 +68,6 @@ class _Fold:
     def __init__(self, frame: Frame, name: str, plain: Text, shapes: npt.NDArray[np.uint64], book: Book) -> None:
         self.frame = frame
         self.name = name
-        self.texts = plain.texts()
         self.shapes = shapes
         self.book = book
         self.plain = plain
@@ -73,12 +76,12 @@ class _Fold:
         self.templates: dict[str, int] = {}
         if earlier is not None:
             self.templates = {spec: code for code, spec in enumerate(earlier.values, 1)}
-        self.printed: dict[Slot, list[str]] = {}
 
     def run(self) -> dict[str, Column]:
         there = np.flatnonzero(self.plain.present)
-        for shape in np.unique(self.shapes[there]).tolist():
-            self._fold_shape(shape, there[self.shapes[there] == np.uint64(shape)].tolist())
+        shapes = self.shapes[there]
+        for shape in np.unique(shapes).tolist():
+            self._fold_shape(shape, there[shapes == np.uint64(shape)])
         if not self.templates:
             return {}
         left = Text(self.plain.values, np.where(self.codes, 0, self.plain.codes).astype(np.int32)).compact()
@@ -88,11 +91,17 @@ class _Fold:
         key = (self.name, shape)
         for template in list(self.book.known.get(key, ())):
             rows = self._use(template, rows)
-            if not rows:
+            if not len(rows):
                 return
+        if len(rows) >= _FEWEST and self.book.fruitless[key] < _FRUITLESS:
+            self.book.fruitless[key] += 1
+            self._learn(key, rows)
+
+    def _learn(self, key: tuple[str, int], rows: Rows) -> None:
         failures = 0
         while len(rows) >= _FEWEST and failures < _FAILURES and len(self.templates) < _MOST_TEMPLATES:
-            learned = learn(self.texts[rows[0]] or "", self._forms(rows[0]))
+            first = int(rows[0])
+            learned = learn(self._texts(rows[:1])[0], self._forms(first))
             if learned is None or not self._is_of_use(learned, rows):
                 rows, failures = rows[1:], failures + 1
                 continue
@@ -102,36 +111,27 @@ class _Fold:
 
     def _is_of_use(self, template: Template, rows: Rows) -> bool:
         sample = rows[:: max(1, len(rows) // _SAMPLE)][:_SAMPLE]
-        told = len(sample) - len(self._untold(template, sample))
-        return told >= min(_FEWEST, len(sample))
+        return int(self._told(template, sample).sum()) >= min(_FEWEST, len(sample))
 
-    def _use(self, template: Template, rows: Rows) -> list[int]:
+    def _use(self, template: Template, rows: Rows) -> Rows:
         """Lets the template tell what it can; the rows that it cannot."""
-        left = self._untold(template, rows)
-        if len(left) < len(rows):
-            code = self.templates.setdefault(template.spec, len(self.templates) + 1)
-            told = set(rows).difference(left) if left else rows
-            self.codes[np.fromiter(told, np.intp, len(rows) - len(left))] = code
-        return left
+        told = self._told(template, rows)
+        if told.any():
+            self.codes[rows[told]] = self.templates.setdefault(template.spec, len(self.templates) + 1)
+        return rows[~told]
 
-    def _untold(self, template: Template, rows: Rows) -> list[int]:
-        if any(slot.column != "timestamp" and slot.column not in self.frame.columns for slot in template.slots):
-            return list(rows)
-        printed = [self._printed(slot) for slot in template.slots]
-        texts = self.texts
-        if len(rows) != len(texts):
-            printed = [[column[row] for row in rows] for column in printed]
-            texts = [texts[row] for row in rows]
-        told = template.render(printed)
-        return [row for row, text, line in zip(rows, told, texts, strict=True) if text != line]
+    def _told(self, template: Template, rows: Rows) -> Mask:
+        """For each row whether the template renders its text."""
+        if any(slot.column != TIMESTAMP and slot.column not in self.frame.columns for slot in template.slots):
+            return np.zeros(len(rows), np.bool_)
+        rendered = template.render([self.frame.printed(slot, rows) for slot in template.slots])
+        return np.fromiter(map(eq, rendered, self._texts(rows)), np.bool_, len(rows))
 
-    def _printed(self, slot: Slot) -> list[str]:
-        if slot not in self.printed:
-            self.printed[slot] = self.frame.printed(slot)
-        return self.printed[slot]
+    def _texts(self, rows: Rows) -> list[str]:
+        return [text or "" for text in self.plain.texts(rows)]
 
     def _forms(self, row: int) -> Iterator[Form]:
-        yield from time_forms(self.texts[row] or "", int(self.frame.times[row]))
+        yield from time_forms(self.plain.texts(slice(row, row + 1))[0] or "", int(self.frame.times[row]))
         for name, column in self.frame.columns.items():
             if name in (RAW, RAW_BYTES, self.name) or name.endswith(TEMPLATE) or not _may_be_slot(name):
                 continue

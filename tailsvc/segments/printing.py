@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from tailsvc.segments.columns import Number, Text
+from tailsvc.segments.columns import Number
 
 TIMESTAMP = "timestamp"
 Micros = npt.NDArray[np.int64]
@@ -184,8 +184,3 @@ def _syslog_second(second: int) -> str:
 
 
 _SECONDS: dict[str, Callable[[int], str]] = {"iso": _iso_second, "clf": _clf_second, "syslog": _syslog_second}
-
-
-def print_text_column(column: Text, format_: str) -> Text:
-    """The column as it is printed; values that print alike stay apart."""
-    return Text(print_texts(column.values, format_), column.codes)

@@ -120,7 +120,7 @@ class _LazyColumns(Mapping[str, Column]):
         self._held: dict[str, Column | None] = {}
 
     def __getitem__(self, name: str) -> Column:
-        column = self.get(name)
+        column: Column | None = self.get(name)
         if column is None:
             raise KeyError(name)
         return column

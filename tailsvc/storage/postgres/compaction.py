@@ -149,7 +149,8 @@ def _carry_out(connection: Connection, stream: StreamRef, run: _Run, now: int) -
     rows = _rows(connection, stream, run) if run.takes_rows else None
     if rows is not None:
         frames.append(rows)
-    new = _segments(frames, run) if frames else []
+    raw_bytes = sum(piece.raw_bytes for piece in run.pieces) + (0 if rows is None else sum(map(len, rows.raws())))
+    new = _segments(frames, run, raw_bytes) if frames else []
     with connection.transaction():
         connection.execute(plain("lock_upkeep"), {"stream_id": stream.stream_id})
         remove(connection, stream, run.pieces)
@@ -162,9 +163,11 @@ def _carry_out(connection: Connection, stream: StreamRef, run: _Run, now: int) -
             connection.execute(plain("note_compacted"), {**span, "now": now})
 
 
-def _segments(frames: Sequence[Frame], run: _Run) -> list[New]:
-    parts = split_late(merge(frames))
-    made = [make_segment(part, base=run.first_id, raw_bytes=sum(map(len, part.raws()))) for part in parts]
+def _segments(frames: Sequence[Frame], run: _Run, raw_bytes: int) -> list[New]:
+    *late, others = split_late(merge(frames))
+    sizes = [sum(map(len, frame.raws())) for frame in late]
+    parts = zip([*late, others], [*sizes, raw_bytes - sum(sizes)], strict=True)
+    made = [make_segment(part, base=run.first_id, raw_bytes=size) for part, size in parts]
     return [New(run.first_id, run.last_id, each.encoded, each) for each in made]
 
 
