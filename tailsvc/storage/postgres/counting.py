@@ -99,15 +99,16 @@ class Tally:
             yield from self._by_rows(piece, replace(self._selection, start=behind), None)
 
     def _by_rows(self, piece: Piece, selection: Selection, index: Index | None) -> Iterator[Weighted]:
+        told = [] if index is None else index.told(probe_of(selection.filter))
+        if told and not any(told):  # known without the payload
+            return
         segment = self._payloads.segment(self._stream, piece)
-        probe = probe_of(selection.filter)
         for group, (first, last) in enumerate(segment.spans()):
             if (selection.start is not None and last < selection.start) or (
                 selection.end is not None and first > selection.end
             ):
                 continue
-            filters = index.filters if index else ()
-            if probe is not None and group < len(filters) and not probe(filters[group]):
+            if group < len(told) and not told[group]:
                 continue
             frame = segment.frame(group)
             rows = selected_rows(frame, selection, after=None, direction=Direction.OLDEST_FIRST)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tailsvc.errors import BrokenSegment
+from tailsvc.segments.probing import Probe
 from tailsvc.segments.reader import Segment
 from tailsvc.segments.summary import Cells, read_summary
 from tailsvc.storage.base import StreamRef
@@ -62,6 +63,10 @@ class Index(NamedTuple):
 
     cells: Cells | None
     filters: Sequence[bytes]  # one for each row group
+
+    def told(self, probe: Probe | None) -> list[bool]:
+        """For each row group that has a filter: whether it may hold what is asked for. Empty where none can tell."""
+        return [] if probe is None else [probe(filter_) for filter_ in self.filters]
 
 
 class Payloads:

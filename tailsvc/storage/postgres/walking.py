@@ -91,13 +91,15 @@ class Walk:
 
     def _groups(self, segment: Segment, index: Index | None) -> Iterator[int]:
         """Those that may hold something, the one where the walk begins first."""
+        told = [] if index is None else index.told(self._probe)
+        if told and not any(told):  # known without the payload
+            return
         spans = segment.spans()
         groups = range(len(spans))
         for group in reversed(groups) if self._newest_first else groups:
             if self._is_outside(spans[group]):
                 continue
-            filters = index.filters if index else ()
-            if self._probe is None or group >= len(filters) or self._probe(filters[group]):
+            if group >= len(told) or told[group]:
                 yield group
 
     def _is_outside(self, span: tuple[int, int]) -> bool:
