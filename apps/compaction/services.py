@@ -1,17 +1,23 @@
-"""One upkeep of all streams: those that have most to do first, a step at a time. Safe to run twice at once."""
+"""One upkeep of all streams: those that have most to do first, a step at a time. Safe to run twice at once.
+
+And what operators ask of all streams: how much they hold, and whether it is whole.
+"""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from itertools import groupby
 
 import structlog
 
+from apps.accounts.models import Team
 from apps.accounts.scope import maintenance
 from apps.engine import store
 from apps.http import metrics
 from apps.streams.models import Stream
+from apps.streams.services import RESTORABLE_FOR
 from tailsvc.errors import StorageUnavailable
-from tailsvc.storage.base import StreamRef
+from tailsvc.storage.base import StreamRef, StreamSize
 
 # A run gives way to the next after this long, so that a stream that never rests does not hold up the others.
 _RUN_SECONDS = 20.0
@@ -41,6 +47,35 @@ def everything(*, now: datetime) -> int:
         steps += _keep_up(stream, lambda stream=stream: store().erase(stream))  # type: ignore[misc]
     _tidy()
     return steps
+
+
+def team_slugs() -> list[str]:
+    with maintenance():
+        return list(Team.objects.values_list("slug", flat=True))
+
+
+def streams_by_team() -> list[Stream]:
+    """Of all teams, with them, in their order; deleted ones too, until they are purged."""
+    with maintenance():
+        return list(Stream.objects.select_related("team").order_by("team__slug", "name", "pk"))
+
+
+def sizes(streams: Iterable[Stream]) -> dict[int, StreamSize]:
+    """By stream id. The streams of a team stand side by side: each team is one question to the store."""
+    found: dict[int, StreamSize] = {}
+    for _, of_team in groupby(streams, key=lambda stream: stream.team_id):
+        found |= store().sizes([stream.ref for stream in of_team])
+    return found
+
+
+def problems(stream: Stream, *, now: datetime) -> list[str]:
+    """What is wrong with what the stream holds."""
+    if stream.deleted_at is not None and stream.deleted_at <= now - RESTORABLE_FOR:
+        return []  # it is being purged, in several steps: half of it may be gone
+    try:
+        return store().check(stream.ref)
+    except StorageUnavailable as error:
+        return [f"Not checked: {error}"]
 
 
 def _keep_up(stream: StreamRef, step: Callable[[], bool], deadline: float = float("inf")) -> int:

@@ -3,7 +3,10 @@
 import typer
 
 from config.cli import tokens, users
+from config.cli.compact import compact
 from config.cli.doctor import doctor
+from config.cli.integrity import check
+from config.cli.stats import stats
 from config.cli.up import up
 from tailsvc.version import __version__
 
@@ -17,7 +20,8 @@ app = typer.Typer(
 app.command()(up)
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
-app.command()(doctor)
+for command in (doctor, compact, check, stats):
+    app.command()(command)
 
 
 @app.command()

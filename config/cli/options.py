@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from config.cli.terminal import printable
 from config.runtime.home import DEFAULT, VARIABLE
 
 HomeOption = Annotated[
@@ -22,6 +23,8 @@ HomeOption = Annotated[
     ),
 ]
 
+# More names than these are no help to somebody who mistyped one.
+_MOST_LISTED = 30
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LIFE = re.compile(r"([0-9]{1,9})\s*([smhdw])")
 
@@ -39,9 +42,10 @@ def duration(text: str) -> timedelta:
 
 def one_of(given: str, valid: Iterable[str], *, kind: str) -> str:
     """`given`, if it is valid. Raises BadParameter, which lists what is and guesses what was meant."""
-    names = sorted(valid)
+    names = sorted(set(valid))
     if given in names:
         return given
     near = difflib.get_close_matches(given, names, n=1)
-    guess = f" Did you mean {near[0]}?" if near else ""
-    raise typer.BadParameter(f"there is no {kind} {given!r}.{guess} Valid: {', '.join(names)}.")
+    guess = f" Did you mean {printable(near[0])}?" if near else ""
+    listed = f" Valid: {printable(', '.join(names))}." if 0 < len(names) <= _MOST_LISTED else ""
+    raise typer.BadParameter(f"there is no {kind} {given!r}.{guess}{listed}")

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from config.cli import app
 from config.cli.options import duration, one_of
+from config.cli.terminal import printable
 from config.cli.up import welcome_text
 from config.runtime.home import Home
 from tailsvc.version import __version__
@@ -36,6 +37,10 @@ def test_version_prints_it_and_nothing_else(runner: CliRunner) -> None:
         (["up", "--prot", "1"], "--port"),
         (["token", "creat"], "create"),
         (["doctr"], "doctor"),
+        (["compct"], "compact"),
+        (["compact", "--wiat"], "--wait"),
+        (["check", "--steam", "a"], "--stream"),
+        (["stats", "--jsn"], "--json"),
     ],
 )
 def test_a_typo_exits_with_2_and_names_what_was_meant(runner: CliRunner, typed: list[str], meant: str) -> None:
@@ -55,6 +60,9 @@ def test_impossible_numbers_exit_with_2(runner: CliRunner, arguments: list[str])
     [
         ["token", "create", "--team", "a", "--ability", "streams:read"],
         ["user", "create", "--email", "a@b.c", "--password-stdin"],
+        ["compact", "--wait"],
+        ["check"],
+        ["stats", "--json"],
     ],
 )
 def test_commands_without_a_running_service_say_how_to_start_one(
@@ -124,6 +132,15 @@ def test_an_unknown_choice_lists_the_valid_ones_and_guesses() -> None:
     with pytest.raises(typer.BadParameter, match=r"no ability 'stream:read'.*mean streams:read\?.*logs:delete"):
         one_of("stream:read", ["streams:read", "logs:delete"], kind="ability")
     assert one_of("logs:delete", ["streams:read", "logs:delete"], kind="ability") == "logs:delete"
+
+
+def test_a_great_many_choices_are_not_listed() -> None:
+    with pytest.raises(typer.BadParameter, match=r"no stream 'stream-1x'\. Did you mean stream-1[0-9]*\?$"):
+        one_of("stream-1x", [f"stream-{number}" for number in range(1_000)], kind="stream")
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    assert printable("a\x1b[31m\n Ü") == "a\\x1b[31m\\n Ü"
 
 
 def test_lines_to_paste_survive_a_folder_with_spaces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
