@@ -3,13 +3,14 @@
 import base64
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from apps.http.rendering import JSONRenderer
 from tailsvc.events import Event, StoredEvent
 from tailsvc.filters import Ignored
 from tailsvc.queries import Facets, Histogram, Incomplete, Selection
-from tailsvc.timestamps import iso_text
+from tailsvc.timestamps import SECOND, iso_text
 
 # The recognised fields in the order in which they are shown; `status_class` and `is_bot` follow from others.
 _FIELDS = Event._fields[2:-1]
@@ -26,12 +27,21 @@ class NdjsonRenderer(JSONRenderer):
 
 def render_event(stored: StoredEvent) -> dict[str, Any]:
     event = stored.event
-    shown: dict[str, Any] = {"id": stored.id, "timestamp": iso_text(event.timestamp)}
+    shown: dict[str, Any] = {"id": stored.id, "timestamp": _time_text(event.timestamp)}
     try:
         shown["raw_message"] = event.raw.decode()
     except UnicodeDecodeError:
         shown["raw_message"] = event.raw.decode("utf-8", "replace")
         shown["raw_base64"] = base64.b64encode(event.raw).decode()
+    fields = _fields(event)
+    if fields:
+        shown["fields"] = fields
+    if event.attributes:
+        shown["attributes"] = event.attributes
+    return shown
+
+
+def _fields(event: Event) -> dict[str, Any]:
     fields: dict[str, Any] = {
         name: value for name, value in zip(_FIELDS, event[2:-1], strict=True) if value is not None
     }
@@ -39,11 +49,21 @@ def render_event(stored: StoredEvent) -> dict[str, Any]:
         del fields["is_bot"]
     if event.status is not None:
         fields["status_class"] = event.status_class
-    if fields:
-        shown["fields"] = fields
-    if event.attributes:
-        shown["attributes"] = event.attributes
-    return shown
+    return fields
+
+
+def _time_text(micros: int) -> str:
+    """As `iso_text`, for times of which many share their second."""
+    second, fraction = divmod(micros, SECOND)
+    if not fraction:
+        return f"{_second_text(second)}Z"
+    millis, rest = divmod(fraction, 1000)
+    return f"{_second_text(second)}.{fraction:06}Z" if rest else f"{_second_text(second)}.{millis:03}Z"
+
+
+@lru_cache(1024)
+def _second_text(second: int) -> str:
+    return iso_text(second * SECOND)[:-1]
 
 
 def render_histogram(histogram: Histogram) -> list[dict[str, Any]]:
