@@ -17,6 +17,7 @@ from django.conf import settings  # noqa: E402 (after Django's set-up)
 
 from apps.http.asgi import Endpoint, Receive, Scope, Send, with_small_bodies  # noqa: E402
 from apps.ingest import asgi as ingest  # noqa: E402
+from apps.query import asgi as query  # noqa: E402
 
 __all__ = ["RAW_ROUTES", "application", "celery_app"]
 
@@ -25,6 +26,9 @@ die_with_parent()
 
 # Nobody sends Django more than a form or a small object.
 django_application = with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)  # type: ignore[arg-type]
+
+# Pages of logs and their kin, and behind them whatever else there is.
+_reads = query.in_front_of(django_application)
 
 # (prefix of the path, endpoint): what does not pass through Django. The isolation tests read this table.
 RAW_ROUTES: list[tuple[str, Endpoint]] = [(ingest.PREFIX, ingest.ingest)]
@@ -48,7 +52,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
-    await django_application(scope, receive, send)
+    await _reads(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -20,15 +20,18 @@ from apps.http.problems import not_found, unprocessable
 _METHODS = ["get", "post", "put", "patch", "delete", "head"]
 
 
+def in_http(error: Exception) -> Exception:
+    """What a service refused, as a 422 or a 404; any other error as it is."""
+    if isinstance(error, RuleBroken):
+        return unprocessable(**{error.field: str(error)})
+    return not_found(str(error)) if isinstance(error, NotThere) else error
+
+
 class _View(APIView):
     http_method_names = _METHODS
 
     def handle_exception(self, exc: Exception) -> Response:
-        if isinstance(exc, RuleBroken):
-            exc = unprocessable(**{exc.field: str(exc)})
-        elif isinstance(exc, NotThere):
-            exc = not_found(str(exc))
-        return super().handle_exception(exc)
+        return super().handle_exception(in_http(exc))
 
 
 class PublicView(_View):

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import Error as DatabaseError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -89,6 +89,10 @@ def not_found(what: str = "resource") -> Problem:
     return Problem(404, f"No such {what}.")
 
 
+def unforeseen() -> Problem:
+    return Problem(500, "Something went wrong on our side; the request id finds it in the server's log.")
+
+
 def problem_of(error: Exception) -> Problem | None:
     """The answer to an error; None for one that nobody foresaw (that is a 500, and logged as such)."""
     if isinstance(error, Problem):
@@ -117,11 +121,11 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse: 
 
 
 def server_error(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 (Django's signature)
-    return as_http(Problem(500, "Something went wrong on our side; the request id finds it in the server's log."))
+    return as_http(unforeseen())
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 (Django's signature)
-    return as_http(Problem(400, "The request cannot be understood."))
+    return as_http(_not_understood())
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001
@@ -165,9 +169,15 @@ def _of_django(error: Exception) -> Problem | None:
         return Problem(403, "You may not do this.")
     if isinstance(error, RequestDataTooBig):
         return Problem(413, f"The body is longer than {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes.")
+    if isinstance(error, SuspiciousOperation):
+        return _not_understood()
     if isinstance(error, DatabaseError) and _is_outage(error):
         return _unavailable("The database does not answer; try again.")
     return None
+
+
+def _not_understood() -> Problem:
+    return Problem(400, "The request cannot be understood.")
 
 
 def _flatten(detail: Any, name: str = "body") -> dict[str, list[str]]:

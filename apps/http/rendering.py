@@ -16,4 +16,8 @@ class JSONRenderer(renderers.JSONRenderer):
         accepted_media_type: str | None = None,  # noqa: ARG002 (DRF's signature)
         renderer_context: Mapping[str, Any] | None = None,  # noqa: ARG002
     ) -> bytes:
-        return b"" if data is None else orjson.dumps(data, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
+        return b"" if data is None else json_text(data)
+
+
+def json_text(data: Any) -> bytes:
+    return orjson.dumps(data, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)

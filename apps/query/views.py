@@ -1,10 +1,8 @@
 """Reading a stream's logs over HTTP, and deleting them."""
 
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any, ClassVar
-from urllib.parse import urlencode
 
-from django.conf import settings
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -16,28 +14,10 @@ from apps.accounts.api import TeamView
 from apps.accounts.schema import problems
 from apps.http.problems import not_found
 from apps.http.rendering import JSONRenderer
-from apps.query import deletions, exports, serializers, services, summaries
-from apps.query.questions import (
-    read_after,
-    read_deletion,
-    read_facet_limit,
-    read_fields,
-    read_interval,
-    read_matches,
-    read_question,
-    read_split,
-    read_walk,
-    whole_number,
-)
-from apps.query.rendering import (
-    NDJSON,
-    NdjsonRenderer,
-    render_event,
-    render_facets,
-    render_histogram,
-    render_notes,
-    render_window,
-)
+from apps.query import deletions, exports, serializers, services
+from apps.query.questions import read_after, read_deletion, read_walk, whole_number
+from apps.query.reads import Read, read_facets, read_histogram, read_logs
+from apps.query.rendering import NDJSON, NdjsonRenderer, render_event
 from apps.query.throttling import count_request
 from apps.query.walks import Asked
 from apps.streams.services import find_stream
@@ -68,17 +48,18 @@ class QueryView(TeamView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.rate_headers = count_request(request._request, self.caller)
+        self.rate_headers = count_request(self.caller)
 
     def asked(self, address: str) -> Asked:
-        stream = find_stream(address)
-        plan_hours = self.caller.plan.retention_hours
-        own = stream.retention(plan_hours)
-        return Asked(stream.ref, stream.uuid, stream.name, own, timedelta(hours=plan_hours))
+        return Asked.of(find_stream(address), self.caller.plan)
 
-    def reply(self, data: dict[str, Any], *, status: int = 200, link: str | None = None) -> Response:
-        headers = {"Link": f'<{link}>; rel="next"'} if link else {}
-        return Response(data, status=status, headers={**self.rate_headers, **headers})
+    def read(self, read: Read, request: Request, address: str) -> Response:
+        """What the short cut (`asgi`) answers to most clients."""
+        reply = read(self.asked(address), request.query_params, timezone.now())
+        return self.reply(reply.data, headers=reply.headers)
+
+    def reply(self, data: dict[str, Any], *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        return Response(data, status=status, headers={**self.rate_headers, **(headers or {})})
 
 
 class LogList(QueryView):
@@ -99,17 +80,7 @@ class LogList(QueryView):
         ],
     )
     def get(self, request: Request, stream: str) -> Response:
-        asked = self.asked(stream)
-        found = services.search(asked, read_question(request.query_params), now=timezone.now())
-        link = _next_link(asked, request, found.next_cursor)
-        meta = {
-            "has_more": found.next_cursor is not None,
-            "next_cursor": found.next_cursor,
-            "total": found.total,
-            **render_notes(found.ignored, found.incomplete),
-        }
-        data = {"data": [render_event(one) for one in found.events], "meta": meta, "links": {"next": link}}
-        return self.reply(data, link=link)
+        return self.read(read_logs, request, stream)
 
     @extend_schema(
         operation_id="logs_delete",
@@ -185,18 +156,7 @@ class LogHistogram(QueryView):
         ],
     )
     def get(self, request: Request, stream: str) -> Response:
-        asked, params = self.asked(stream), request.query_params
-        question, split = read_matches(params), read_split(params)
-        selection = summaries.closed_selection(asked, question, now=timezone.now())
-        interval = read_interval(params, smallest=summaries.smallest_interval(selection))
-        found = summaries.histogram(asked, selection, interval_ms=interval, split=split)
-        meta = {
-            "interval": interval,
-            "split": split,
-            **render_window(selection),
-            **render_notes(question.ignored, found.incomplete),
-        }
-        return self.reply({"data": render_histogram(found), "meta": meta})
+        return self.read(read_histogram, request, stream)
 
 
 class LogFacets(QueryView):
@@ -210,12 +170,7 @@ class LogFacets(QueryView):
         ],
     )
     def get(self, request: Request, stream: str) -> Response:
-        asked, params = self.asked(stream), request.query_params
-        question, fields, limit = read_matches(params), read_fields(params), read_facet_limit(params)
-        selection = summaries.closed_selection(asked, question, now=timezone.now())
-        found = summaries.facets(asked, selection, fields, limit=limit)
-        meta = {"limit": limit, **render_window(selection), **render_notes(question.ignored, found.incomplete)}
-        return self.reply({"data": render_facets(found), "meta": meta})
+        return self.read(read_facets, request, stream)
 
 
 class LogExport(QueryView):
@@ -252,12 +207,3 @@ class LogExport(QueryView):
         if request.method == "HEAD":  # the server would read the whole export to send nothing of it
             return HttpResponse(content_type=NDJSON, headers=headers)
         return StreamingHttpResponse(exports.lines(export), content_type=NDJSON, headers=headers)
-
-
-def _next_link(asked: Asked, request: Request, cursor: str | None) -> str | None:
-    """The next page's address: the cursor and what may change from page to page, nothing else."""
-    if cursor is None:
-        return None
-    kept = {name: request.query_params[name] for name in ("limit", "total") if name in request.query_params}
-    query = urlencode({"cursor": cursor, **kept})
-    return f"{settings.PUBLIC_URL}/api/streams/{asked.uuid}/logs?{query}"

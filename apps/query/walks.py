@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 from uuid import UUID
 
 from django.conf import settings
 
+from apps.accounts.callers import PlanLimits
 from apps.query.questions import Question, read_filters
+from apps.streams.models import Stream
 from tailsvc import cursors, retention
 from tailsvc.cursors import Cursor, require_same
 from tailsvc.errors import CursorExpired, InvalidQuery
@@ -25,6 +28,11 @@ class Asked:
     name: str
     retention: timedelta  # its own, within the plan
     plan_retention: timedelta
+
+    @classmethod
+    def of(cls, stream: Stream, plan: PlanLimits) -> Self:
+        own = stream.retention(plan.retention_hours)
+        return cls(stream.ref, stream.uuid, stream.name, own, timedelta(hours=plan.retention_hours))
 
 
 @dataclass(frozen=True, slots=True)
