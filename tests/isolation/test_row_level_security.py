@@ -12,10 +12,14 @@ from psycopg import errors, sql
 
 from apps.accounts import grants
 from apps.accounts.scope import maintenance
+from apps.engine import store
 from apps.ops.database import role_name
 from apps.streams.models import Usage
+from tailsvc.queries import Selection
 from tests.asgi import Asgi
+from tests.contracts.pieces import append, lines
 from tests.factories.accounts import make_member, make_team, make_token
+from tests.factories.events import NOW
 from tests.factories.streams import make_stream
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -70,6 +74,11 @@ def _settle_team() -> int:
         headers={"Content-Type": "application/x-ndjson", "Idempotency-Key": "once"},
     )
     assert sent.json()["accepted"] == sent.json()["rejected"] == 1
+    for _ in range(2):  # the first becomes a segment, together with the row; the second stays a recent block
+        append(lines(60), stream.ref, store())
+        store().compact(stream.ref, now=NOW, force=store().head(stream.ref).last_id < 100)
+    append(lines(1), stream.ref, store())
+    store().delete(stream.ref, Selection(), now=NOW)
     with maintenance(atomic=True):
         Usage.objects.create(team=team, stream=stream, jti=uuid4(), day=now.date())
     return team.pk
@@ -145,6 +154,7 @@ def test_every_table_belongs_to_teams_or_is_known_to_be_shared(world: World, own
 
 def test_there_are_the_log_tables_and_the_products(world: World) -> None:
     assert {"log_event", "log_stream_head", "streams_stream", "accounts_membership"} <= world.tables.keys()
+    assert {"log_segment", "log_recent", "log_segment_part", "log_segment_index", "log_deletion"} <= world.tables.keys()
 
 
 def test_every_such_table_says_whose_each_row_is(world: World, owner: Connection) -> None:
