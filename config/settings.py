@@ -31,7 +31,7 @@ if not DATABASE_URL:
 ROLE_URLS = {role: libpq_url(role_url(DATABASE_URL, SECRET_KEY, role)) for role in ROLES}
 _POOL = env.integer("TAILSVC_DATABASE_POOL", 8)
 # What a process keeps in memory of the segments that it has read.
-STORE_CACHE_BYTES = env.integer("TAILSVC_STORE_CACHE_MB", 64) * 1024 * 1024
+STORE_CACHE_BYTES = env.integer("TAILSVC_STORE_CACHE_MB", 128) * 1024 * 1024
 STORE_POOL = env.integer("TAILSVC_STORE_POOL", 6)  # connections of the log store, per process and log-in
 DATABASES = {
     "default": django_database(ROLE_URLS["reader"], pool_max=_POOL),

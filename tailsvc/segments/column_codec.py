@@ -11,7 +11,7 @@ import numpy as np
 
 from tailsvc.segments.columns import Column, Mask, Number, Text, first_rows
 from tailsvc.segments.packing import Array, Packer, Unpacker, narrowed
-from tailsvc.segments.values import pack_values, unpack_values
+from tailsvc.segments.values import pack_values
 
 # Over this share of distinct values a shared dictionary would be read for a few rows of one group.
 _OWN_DICTIONARY = 0.25
@@ -25,7 +25,7 @@ Groups = Sequence[slice]
 def pack_column(packer: Packer, column: Column, groups: Groups, *, thorough: bool) -> Described:
     if isinstance(column, Number):
         return {"numbers": [_pack_numbers(packer, column.take(group)) for group in groups]}
-    if len(groups) > 1 and len(column.values) > _OWN_DICTIONARY * len(column.codes):
+    if len(groups) > 1 and column.distinct > _OWN_DICTIONARY * len(column.codes):
         texts = [column.take(group).compact() for group in groups]
         return {
             "own": [pack_values(packer, text.values, thorough=thorough) for text in texts],
@@ -38,20 +38,22 @@ def pack_column(packer: Packer, column: Column, groups: Groups, *, thorough: boo
     }
 
 
-def unpack_dictionary(unpacker: Unpacker, described: Described, group: int) -> list[str]:
+def dictionary_of(described: Described, group: int) -> list[Any]:
+    """What `values` knows of the dictionary for this group."""
     own = described.get("own")
-    return unpack_values(unpacker, described["values"] if own is None else own[group])
+    found: list[Any] = described["values"] if own is None else own[group]
+    return found
 
 
 def unpack_codes(unpacker: Unpacker, described: Described, group: int, count: int) -> Any:
     known, what = described["codes"][group]
     if isinstance(what, int):
-        return np.full(count, what, np.int32)
+        return narrowed(np.full(count, what))
     symbols = unpacker.get_array(what).astype(np.int32)
     codes = symbols - 1
     new = np.flatnonzero(symbols == 0)
     codes[new] = np.arange(known + 1, known + 1 + len(new))
-    return codes
+    return narrowed(codes)  # they are kept in memory
 
 
 def unpack_numbers(unpacker: Unpacker, described: Described, group: int, count: int) -> Number:
@@ -83,7 +85,7 @@ def _pack_codes(packer: Packer, codes: Any, known: int) -> list[Any]:
     if len(codes) == 0 or (codes == codes[0]).all():
         return [known, int(codes[0]) if len(codes) else 0]
     first = first_rows(codes, int(codes.max()) + 1)[known + 1 :]
-    symbols = codes + 1
+    symbols = codes.astype(np.int64) + 1
     symbols[first[first < len(codes)]] = 0
     return [known, packer.put_array(narrowed(symbols))]
 

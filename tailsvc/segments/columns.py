@@ -1,14 +1,14 @@
 """Columns in memory: texts as distinct values and a code for each row, numbers as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-Codes = npt.NDArray[np.int32]
+Codes = npt.NDArray[Any]  # whole numbers, in whatever type holds them
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 Numbers = npt.NDArray[Any]  # int64 or float64
@@ -17,12 +17,36 @@ Numbers = npt.NDArray[Any]  # int64 or float64
 _NOT = np.zeros(1, np.bool_)
 
 
-@dataclass(frozen=True, slots=True)
+class Deferred(NamedTuple):
+    """Distinct values that are decoded when they are asked for."""
+
+    distinct: int
+    alphabet: frozenset[str] | None  # the folded characters that they are made of, where few; None: any
+    load: Callable[[], Sequence[str]]
+
+
 class Text:
     """`codes` counts from 1 into `values`, which are distinct; 0 is a row without a value."""
 
-    values: Sequence[str]
-    codes: Codes
+    __slots__ = ("_values", "codes")
+
+    def __init__(self, values: Sequence[str] | Deferred, codes: Codes) -> None:
+        self._values = values
+        self.codes = codes
+
+    @property
+    def values(self) -> Sequence[str]:
+        return self._values.load() if isinstance(self._values, Deferred) else self._values
+
+    @property
+    def distinct(self) -> int:
+        """How many values there are; they are not decoded for that."""
+        return self._values.distinct if isinstance(self._values, Deferred) else len(self._values)
+
+    def may_hold(self, needle: str) -> bool:
+        """Whether a value can contain the folded needle, as far as is known without decoding."""
+        alphabet = self._values.alphabet if isinstance(self._values, Deferred) else None
+        return alphabet is None or alphabet.issuperset(needle)
 
     @classmethod
     def of(cls, texts: Sequence[str | None]) -> "Text":
@@ -34,11 +58,11 @@ class Text:
         return cls(values, np.fromiter(map(places.__getitem__, texts), np.int32, len(texts)))  # type: ignore[arg-type]
 
     def take(self, rows: Rows | slice) -> "Text":
-        return Text(self.values, self.codes[rows])
+        return Text(self._values, self.codes[rows])
 
     def compact(self) -> "Text":
         """The same with only the values that occur, in the order of their first row."""
-        first = first_rows(self.codes, len(self.values) + 1)
+        first = first_rows(self.codes, self.distinct + 1)
         first[0] = len(self.codes)
         used = np.argsort(first, kind="stable")[: int((first < len(self.codes)).sum())]
         places = np.zeros(len(first), np.int32)
@@ -64,10 +88,6 @@ class Text:
     def present(self) -> Mask:
         there: Mask = self.codes != 0
         return there
-
-    @property
-    def size(self) -> int:
-        return self.codes.nbytes + sum(map(len, self.values)) + 56 * len(self.values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,7 @@ def _text_test(leaf: Leaf) -> Callable[[str], bool]:
 
 
 def _on_texts(leaf: Leaf, column: Text, rows: Rows) -> Rows:
-    if isinstance(leaf, Like) and len(rows) * _FEW > len(column.values):
+    if isinstance(leaf, Like) and len(rows) * _FEW > column.distinct:
         return rows[column.where(like_values(column.values, leaf.pattern))[rows]]
     return _where(column, rows, _text_test(leaf))
 
@@ -173,8 +173,8 @@ def _on_texts(leaf: Leaf, column: Text, rows: Rows) -> Rows:
 def _where(column: Text, rows: Rows, test: Callable[[str], bool]) -> Rows:
     """Tests each value once, and only those that these rows have."""
     codes = column.codes[rows]
-    passes = np.zeros(len(column.values) + 1, np.bool_)
-    asked = np.unique(codes) if len(rows) < len(column.values) else np.arange(1, len(column.values) + 1)
+    passes = np.zeros(column.distinct + 1, np.bool_)
+    asked = np.unique(codes) if len(rows) < column.distinct else np.arange(1, column.distinct + 1)
     values = column.values
     for code in asked.tolist():
         if code and test(values[code - 1]):

@@ -72,7 +72,7 @@ class _Fold:
         self.book = book
         self.plain = plain
         earlier = frame.text(name + TEMPLATE)
-        self.codes = np.zeros(len(frame), np.int32) if earlier is None else earlier.codes.copy()
+        self.codes = np.zeros(len(frame), np.int32) if earlier is None else earlier.codes.astype(np.int32)
         self.templates: dict[str, int] = {}
         if earlier is not None:
             self.templates = {spec: code for code, spec in enumerate(earlier.values, 1)}

@@ -7,12 +7,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tailsvc.errors import BrokenSegment
-from tailsvc.segments.column_codec import unpack_codes, unpack_dictionary, unpack_numbers
-from tailsvc.segments.columns import Column, Text
+from tailsvc.segments.column_codec import dictionary_of, unpack_codes, unpack_numbers
+from tailsvc.segments.columns import Column, Deferred, Text
 from tailsvc.segments.dictionary import Dictionary
 from tailsvc.segments.encode import part_of
 from tailsvc.segments.frame import Frame, Times
 from tailsvc.segments.packing import Unpacker
+from tailsvc.segments.values import alphabet_of, count_of, unpack_values
 
 T = TypeVar("T")
 Load = Callable[[int], bytes]  # a part's blob by its number
@@ -56,17 +57,14 @@ class Segment:
         unpacker, count = self._part(part_of(name, self._parts)), self.groups[group]
         if "numbers" in described:
             return self._kept((name, group), lambda: unpack_numbers(unpacker, described, group, count))
-        of_group = group if "own" in described else -1
-        values = self._kept(
-            (name, of_group, "values"), lambda: Dictionary(unpack_dictionary(unpacker, described, group))
+        of_group, dictionary = group if "own" in described else -1, dictionary_of(described, group)
+        values = Deferred(
+            count_of(dictionary),
+            alphabet_of(dictionary),
+            lambda: self._kept((name, of_group, "values"), lambda: Dictionary(unpack_values(unpacker, dictionary))),
         )
         codes = self._kept((name, group), lambda: unpack_codes(unpacker, described, group, count))
         return Text(values, codes)
-
-    def shares_dictionary(self, name: str) -> bool:
-        """Whether all groups' values of this column are the same list."""
-        described = self._described(name)
-        return described is not None and "values" in described
 
     def _described(self, name: str) -> dict[str, Any] | None:
         columns: Mapping[str, dict[str, Any]] = self._part(part_of(name, self._parts)).header["columns"]

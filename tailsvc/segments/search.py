@@ -115,6 +115,8 @@ class _Search:
 
 def _in_column(column: Text, needle: str, format_: str = "") -> Mask | None:
     """None: nowhere."""
+    if not column.may_hold(needle):
+        return None
     found = containing(print_texts(column.values, format_), needle)
     return column.where(found) if found.any() else None
 

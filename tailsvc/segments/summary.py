@@ -35,7 +35,7 @@ def summarise(frame: Frame) -> bytes | None:
     first = int(minutes.min())
     levels = frame.text("level") or Text([], np.zeros(len(frame), np.int32))
     status = frame.number("status") or Number(np.zeros(len(frame), np.int64))
-    keys = ((minutes - first) * (len(levels.values) + 1) + levels.codes) * 1000 + status.values
+    keys = ((minutes - first) * (len(levels.values) + 1) + levels.codes.astype(np.int64)) * 1000 + status.values
     cells, counts = np.unique(keys, return_counts=True)
     if len(cells) > _MOST_CELLS:
         return None

@@ -32,7 +32,7 @@ def pack_values(packer: Packer, values: Values, *, thorough: bool) -> Described:
 def unpack_values(unpacker: Unpacker, described: Described) -> list[str]:
     name, *rest = described
     if name == "json":
-        values: list[str] = orjson.loads(unpacker.get(rest[0]))
+        values: list[str] = orjson.loads(unpacker.get(rest[1]))
         return values
     if name == "plain":
         separator, count, place = rest
@@ -45,12 +45,27 @@ def unpack_values(unpacker: Unpacker, described: Described) -> list[str]:
     return _FORMS[name][1](unpacker.get_array(rest[0]))
 
 
+def count_of(described: Described) -> int:
+    """How many values there are."""
+    name, *rest = described
+    if name in _FORMS:
+        kind, _, _, size = rest[0]
+        width: int = np.dtype(kind).itemsize
+        return int(size) // width
+    return int(rest[1] if name == "plain" else rest[0])
+
+
+def alphabet_of(described: Described) -> frozenset[str] | None:
+    """The folded characters that the values are made of; None: any."""
+    return _ALPHABETS.get(described[0])
+
+
 def _pack_plain(packer: Packer, values: Values) -> Described:
     for separator in _SEPARATORS:
         joined = separator.join(values)
         if joined.count(separator) == max(0, len(values) - 1):
             return ["plain", separator, len(values), packer.put(joined.encode())]
-    return ["json", packer.put(orjson.dumps(list(values)))]
+    return ["json", len(values), packer.put(orjson.dumps(list(values)))]
 
 
 def _write_uuids(values: Values) -> Any:
@@ -115,6 +130,12 @@ def _read_addresses(array: Any) -> list[str]:
 
 
 _UUID = re.compile("(.{8})(.{4})(.{4})(.{4})(.{12})")
+_ALPHABETS = {
+    "uuid": frozenset("0123456789ABCDEF-"),
+    "hex": frozenset("0123456789ABCDEF"),
+    "address": frozenset("0123456789."),
+    "number": frozenset("0123456789"),
+}
 _TEXTS = [str(number) for number in range(256)]
 _BYTES = {text: number for number, text in enumerate(_TEXTS)}
 _FORMS: dict[str, tuple[Callable[[Values], Any], Callable[[Any], list[str]]]] = {
