@@ -12,6 +12,7 @@ import pytest
 from config.runtime.ports import free_port
 from tests.durability.ledger import settle
 from tests.durability.producers import Load
+from tests.durability.upkeep import Compaction, whole
 from tests.durability.victims import Victims
 from tests.journeys.service import Service, Stream, every_event, tailsvc_up
 from tests.runtime.instances import until
@@ -38,12 +39,13 @@ def test_whatever_is_killed_each_acknowledged_event_is_there_once(capsys: pytest
         load = Load.start(stream, keyed=KEYED, unkeyed=UNKEYED)
         victims = Victims(service.instance, random.Random(seed))
         try:
-            kills = [kill_round(load, victims) for _ in range(ROUNDS)]
+            with Compaction(service) as compaction:
+                kills = [kill_round(load, victims) for _ in range(ROUNDS)]
         finally:
             load.finish()
         hits = hits_of(kills, load)
         report = f"{len(kills)} rounds in {time.monotonic() - started:.0f} s (seed {seed}): {told(victims, hits, load)}"
-        report += settled(service, stream, load)
+        report += settled(service, stream, load) + whole(service) + f", compacted {compaction.asked} times"
     with capsys.disabled():
         print(f"\n  {report}")
     assert hits.waiting >= ROUNDS / 2, report

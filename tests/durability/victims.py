@@ -12,9 +12,11 @@ from pathlib import Path
 from config.runtime.supervisor import QUICK_DEATHS, QUICK_SECONDS
 from tests.runtime.instances import Instance
 
-# One of the processes that serve the web, their master, Postgres, one of its sessions, Celery's worker.
-KINDS = {"web": 50, "web master": 15, "postgres": 15, "session": 12, "worker": 8}
-_CHILD_OF = {"web": "web", "web master": "web", "postgres": "postgres", "session": "postgres", "worker": "worker"}
+# One of the processes that serve the web, their master, Postgres, one of its sessions that append or that compact,
+# Celery's worker.
+KINDS = {"web": 45, "web master": 15, "postgres": 12, "session": 10, "upkeep": 8, "worker": 10}
+_CHILD_OF = {"web": "web", "web master": "web", "postgres": "postgres", "session": "postgres", "upkeep": "postgres",
+             "worker": "worker"}  # fmt: skip
 
 # A life is seen to end when the next one begins.
 _RESTART_SECONDS = 5.0
@@ -67,6 +69,8 @@ class Victims:
             return self._any(_children(child, "granian"))
         if kind == "session":
             return self._any(_children(child, "tailsvc_appender"))
+        if kind == "upkeep":
+            return self._any(_children(child, "tailsvc_maintenance"))
         return child
 
     def _any(self, pids: list[int]) -> int | None:
