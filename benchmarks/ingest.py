@@ -1,7 +1,9 @@
 """Loading an empty service, and what that took."""
 
 import statistics
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -83,6 +85,19 @@ def load(service: Service, data: Dataset, plan: Plan, progress: Callable[[int], 
         settled_cpu_s_per_m_by_part=_difference(parts_before, settled_parts, millions),
         bytes_by_table=tables,
     )
+
+
+@contextmanager
+def load_of_others(service: Service, data: Dataset, spared: str, plan: Plan) -> Iterator[None]:
+    """Posts the other streams' lines again from one connection, beside what the block does; ends when all are sent."""
+    slices = [each for each in data.slices(plan.batch, plan.events) if each.stream != spared]
+    clients = Clients(Load(service.address, data.place, service.doors), [slices])
+    sender = threading.Thread(target=clients.go, args=(lambda _: None,), daemon=True)
+    sender.start()
+    try:
+        yield
+    finally:
+        sender.join()
 
 
 def median(runs: Sequence[Loaded]) -> Loaded:

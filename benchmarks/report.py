@@ -54,6 +54,7 @@ class Results:
     ingest: list[Loaded] = field(default_factory=list)  # medians
     ingest_runs: list[Loaded] = field(default_factory=list)
     queries: list[Asked | Unanswered] = field(default_factory=list)
+    queries_during: list[Asked | Unanswered] = field(default_factory=list)  # while the other streams are written to
 
     def write(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -72,8 +73,8 @@ def show_ingest(console: Console, rows: Sequence[Loaded]) -> None:
     console.print(_table("CPU-s per 1M events by process, settled", _same(settled[0]), settled))
 
 
-def show_queries(console: Console, rows: Sequence[Asked | Unanswered]) -> None:
-    console.print(_table("Queries on the largest stream, warm", _QUERIES, [asdict(row) for row in rows]))
+def show_queries(console: Console, title: str, rows: Sequence[Asked | Unanswered]) -> None:
+    console.print(_table(title, _QUERIES, [asdict(row) for row in rows]))
     for row in rows:
         error = row.error if isinstance(row, Unanswered) else row.default_error
         if error:

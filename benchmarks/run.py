@@ -16,8 +16,9 @@ from benchmarks import hotspots
 from benchmarks.dataset import Dataset
 from benchmarks.draws import Options
 from benchmarks.generate import ensure
-from benchmarks.ingest import Loaded, Plan, load, median
-from benchmarks.queries import Questions
+from benchmarks.ingest import Loaded, Plan, load, load_of_others, median
+from benchmarks.operations import STREAM
+from benchmarks.queries import Asked, Questions, Unanswered
 from benchmarks.report import Results, show_ingest, show_queries
 from benchmarks.service import Service, fresh_service
 
@@ -37,6 +38,9 @@ def bench(  # noqa: PLR0917 (typer reads options from arguments)
     ),
     runs: Annotated[int, typer.Option(min=1, help="Loads for each size; medians are shown.")] = 3,
     queries: Annotated[bool, typer.Option("--queries", help="Ask the query table after the largest load.")] = False,
+    during: Annotated[
+        bool, typer.Option("--during", help="Ask it once more while the other streams are loaded.")
+    ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Show where a web worker's CPU time goes.")] = False,
     quiet: Annotated[float, typer.Option(help="Wait up to so many seconds for an idle machine.")] = 30.0,
     seed: Annotated[int, typer.Option(help="Another data set of the same kind.")] = 1,
@@ -52,13 +56,17 @@ def bench(  # noqa: PLR0917 (typer reads options from arguments)
     for plan in plans:
         is_queried = queries and plan is plans[-1]
         results.ingest_runs += [
-            _one_load(folder, data, plan, results if is_queried and nth == runs else None, title=f"run {nth}")
+            _one_load(
+                folder, data, plan, results if is_queried and nth == runs else None, title=f"run {nth}", during=during
+            )
             for nth in range(1, runs + 1)
         ]
     results.ingest = [median([run for run in results.ingest_runs if run.batch == plan.batch]) for plan in plans[::-1]]
     show_ingest(_console, results.ingest)
     if results.queries:
-        show_queries(_console, results.queries)
+        show_queries(_console, "Queries on the largest stream, warm", results.queries)
+    if results.queries_during:
+        show_queries(_console, "The same while the other streams are loaded", results.queries_during)
     _console.print(f"Written to {results.write(_RESULTS)}")
     if profile:
         with fresh_service(folder, data.streams) as service:
@@ -72,7 +80,7 @@ def _plan(text: str, events: int, quiet_seconds: float) -> Plan:
     return Plan(size, min(count, events), quiet_seconds=quiet_seconds)
 
 
-def _one_load(folder: Path, data: Dataset, plan: Plan, queried: Results | None, *, title: str) -> Loaded:
+def _one_load(folder: Path, data: Dataset, plan: Plan, queried: Results | None, *, title: str, during: bool) -> Loaded:
     with fresh_service(folder, data.streams) as service:
         requests = len(data.slices(plan.batch, plan.events))
         with _bar(f"POSTs of {plan.batch:,}, {title}", requests) as tell:
@@ -82,15 +90,18 @@ def _one_load(folder: Path, data: Dataset, plan: Plan, queried: Results | None, 
             f"{loaded.settled_cpu_s_per_m:.1f} CPU-s per 1M settled, foreign CPU {loaded.foreign_cpu:.2f}"
         )
         if queried is not None:
-            _ask(service, data, queried)
+            _ask(service, data, queried.queries)
+        if queried is not None and during:
+            with load_of_others(service, data, STREAM, plan):
+                _ask(service, data, queried.queries_during)
     return loaded
 
 
-def _ask(service: Service, data: Dataset, results: Results) -> None:
+def _ask(service: Service, data: Dataset, results: list[Asked | Unanswered]) -> None:
     questions = Questions(service, data)
     with _bar("queries", len(questions.names())) as tell:
         for asked in questions.ask_all():
-            results.queries.append(asked)
+            results.append(asked)
             tell(1)
 
 
