@@ -146,7 +146,8 @@ class EventStore(Protocol):
     def check(self, stream: StreamRef) -> list[str]:
         """What is wrong with the stream's pieces, in words; nothing where each id lies in exactly one, readable piece.
 
-        What cannot be read is set apart: later reads name it in `incomplete` and do not try again.
+        What cannot be read is set apart: later reads name it in `incomplete` and do not try again. What can be read
+        again is taken back.
         """
 
     def sizes(self, streams: Sequence[StreamRef]) -> dict[int, StreamSize]:

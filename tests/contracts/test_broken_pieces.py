@@ -228,3 +228,17 @@ def test_the_api_names_what_is_missing(asgi: Asgi, store: PostgresEventStore) ->
     assert [event["raw_message"][:4] for event in told["data"]] == ["kept"] * 60
     (missing,) = told["meta"]["incomplete"]
     assert missing.startswith(f"recent block {segment} (ids 61 to 120): ")
+
+
+def test_a_piece_that_was_brought_back_is_taken_back(store: PostgresEventStore) -> None:
+    stream = three_pieces(store, compact=True)
+    broken = catalogue(stream)[1][0]
+    where = f"segment_id = {broken} AND part = 1"
+    ((data,),) = query(f"SELECT data FROM log_segment_part WHERE {where}")
+    harm("log_segment_part", broken, 1, truncated)
+    assert len(store.check(stream)) == 1
+    query(f"UPDATE log_segment_part SET data = %s WHERE {where}", bytes(data))
+    assert store.check(stream) == []
+    with fresh_store() as another:
+        page = another.scan(stream, Scan(Selection(), 1000))
+    assert (len(page.events), page.incomplete) == (305, ())

@@ -74,6 +74,8 @@ def _contents(connection: Connection, stream: StreamRef, pieces: Sequence[Piece]
                 mark_broken(connection, stream, piece, error.why)
                 yield f"Unreadable: {piece.named(error.why)}."
             continue
+        if piece.broken is not None:  # it was brought back, or this version reads what an earlier one could not
+            mark_broken(connection, stream, piece, None)
         ids, times = (np.concatenate([getattr(frame, name) for frame in frames]) for name in ("ids", "times"))
         seen.append(ids)
         yield from _facts(piece, ids, times)

@@ -103,6 +103,7 @@ def insert(connection: Connection, stream: StreamRef, new: New, now: int) -> Non
     )
 
 
-def mark_broken(connection: Connection, stream: StreamRef, piece: Piece, why: str) -> None:
+def mark_broken(connection: Connection, stream: StreamRef, piece: Piece, why: str | None) -> None:
+    """None: it can be read again."""
     params = {"stream_id": stream.stream_id, "segment_id": piece.segment_id, "why": why}
     connection.execute(plain("mark_broken"), params)
