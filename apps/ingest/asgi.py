@@ -22,7 +22,7 @@ from apps.ingest.bridge import bridge
 from apps.ingest.meter import QuotaSpent, meter
 from apps.ingest.room import Room, Share
 from apps.streams.lookups import IngestGrant
-from tailsvc import limits
+from tailsvc import crunching, limits
 from tailsvc.bodies import BodyCollector
 from tailsvc.clock import system_clock
 from tailsvc.errors import BodyTooLarge
@@ -36,9 +36,9 @@ _INLINE_BYTES = 128 * 1024
 _INLINE_PACKED_BYTES = 8 * 1024  # may become a thousand times as much
 
 log = structlog.get_logger(__name__)
-# Two: parsing holds the interpreter's lock, more threads would only wait for it. Apart from the default executor, so
-# that a slow body keeps nobody's look-up waiting.
-_parsers = ThreadPoolExecutor(2, thread_name_prefix="parse")
+# Bodies that take long (a million broken lines: seconds) have a thread of their own, so that nobody waits for them.
+_LARGE_BYTES = 4 * limits.MIB
+_large = ThreadPoolExecutor(1, thread_name_prefix="large")
 _room = Room()
 # Finding a metric by its labels costs more than counting.
 _seconds = metrics.REQUEST_SECONDS.labels("native")
@@ -119,7 +119,7 @@ async def _read_body(headers: dict[bytes, bytes], receive: Receive, share: Share
             raise ClientGone
         chunk = message.get("body", b"")
         if len(chunk) > inline:
-            await _in_parser(partial(collector.feed, chunk))
+            await _apart(partial(collector.feed, chunk), len(chunk))
         elif chunk:
             collector.feed(chunk)
         await share.grow_to(collector.size)
@@ -133,11 +133,11 @@ async def _prepare(grant: IngestGrant, body: bytes, kind: BodyKind, key: str | N
 
     if len(body) <= _INLINE_BYTES:
         return work()
-    return await _in_parser(work)
+    return await _apart(work, len(body))
 
 
-async def _in_parser(work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_parsers, work)
+async def _apart(work: Callable[[], T], size: int) -> T:
+    return await asyncio.wrap_future(_large.submit(work) if size > _LARGE_BYTES else crunching.submit(work))
 
 
 def _nothing_usable(prepared: services.Prepared) -> Problem:

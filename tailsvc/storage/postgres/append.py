@@ -9,6 +9,7 @@ from typing import Any, cast
 import psycopg
 from psycopg import sql
 
+from tailsvc.crunching import crunch
 from tailsvc.errors import KeyReused, OutcomeUnknown, StorageUnavailable, UnknownStream
 from tailsvc.events import Event
 from tailsvc.segments.learning import Book
@@ -136,7 +137,7 @@ class _Append:
 
     def _as_block(self, events: Sequence[Event]) -> Insert:
         """Packed before the head is locked."""
-        block = block_of(events, self.book)
+        block = crunch(lambda: block_of(events, self.book))
         (payload,) = block.parts
         params = {
             **self.ids,
