@@ -47,16 +47,15 @@ class Reads:
     def count(self, stream: StreamRef, selection: Selection) -> int:
         def once() -> int:
             with reading(self._pools, stream, selection) as (connection, found):
-                where, condition = _rows_of(stream, found)
-                row = connection.execute(_filled("count_rows", where=condition), where.params).fetchone()
-            return int(row[0] if row else 0) + Tally(self._payloads, stream, self._readable(found)).count()
+                rows = _count_rows(connection, stream, found) if found.has_rows else 0
+            return rows + Tally(self._payloads, stream, self._readable(found)).count()
 
         return self._until_steady(once)
 
     def histogram(self, stream: StreamRef, selection: Selection, *, interval: int, split: Split | None) -> Histogram:
         def once() -> Histogram:
             with reading(self._pools, stream, selection) as (connection, found):
-                rows = _histogram_rows(connection, stream, found, interval, split)
+                rows = _histogram_rows(connection, stream, found, interval, split) if found.has_rows else []
             found = self._readable(found)
             buckets = Tally(self._payloads, stream, found).histogram(interval, split)
             for start, value, total in rows:
@@ -68,7 +67,8 @@ class Reads:
     def facets(self, stream: StreamRef, selection: Selection, fields: Sequence[str], *, limit: int) -> Facets:
         def once() -> Facets:
             with reading(self._pools, stream, selection) as (connection, found):
-                rows = {field: _facet_rows(connection, stream, found, field) for field in fields}
+                asked = fields if found.has_rows else ()
+                rows = {field: _facet_rows(connection, stream, found, field) for field in asked}
             found = self._readable(found)
             counts = Tally(self._payloads, stream, found).facets(fields)
             for field, values in rows.items():
@@ -84,12 +84,7 @@ class Reads:
     def _scan(self, stream: StreamRef, scan: Scan) -> Page:
         narrowed = _narrowed(scan)
         with reading(self._pools, stream, narrowed) as (connection, found):
-            where, condition = _rows_of(stream, found)
-            if scan.after is not None:
-                condition = SQL("{} AND {}").format(condition, where.behind(scan.after, scan.direction))
-            limit = where.value(scan.limit + 1, "int8")
-            statement = _filled("scan_rows", where=condition, order=_ORDER[scan.direction], limit=limit)
-            rows = [from_row(row) for row in connection.execute(statement, where.params, binary=True)]
+            rows = _scan_rows(connection, stream, found, scan) if found.has_rows else []
         found = self._readable(found)
         events = Walk(self._payloads, stream, scan, found).run(rows)
         head = found.head if events else None
@@ -159,6 +154,21 @@ def _rows_of(stream: StreamRef, found: Snapshot) -> tuple[Where, Composable]:
     parts = [where.selection(stream, found.selection)]
     parts += [SQL("NOT {}").format(where.deleted(deletion)) for deletion in found.deletions]
     return where, SQL(" AND ").join(parts)
+
+
+def _scan_rows(connection: Connection, stream: StreamRef, found: Snapshot, scan: Scan) -> list[StoredEvent]:
+    where, condition = _rows_of(stream, found)
+    if scan.after is not None:
+        condition = SQL("{} AND {}").format(condition, where.behind(scan.after, scan.direction))
+    limit = where.value(scan.limit + 1, "int8")
+    statement = _filled("scan_rows", where=condition, order=_ORDER[scan.direction], limit=limit)
+    return [from_row(row) for row in connection.execute(statement, where.params, binary=True)]
+
+
+def _count_rows(connection: Connection, stream: StreamRef, found: Snapshot) -> int:
+    where, condition = _rows_of(stream, found)
+    row = connection.execute(_filled("count_rows", where=condition), where.params).fetchone()
+    return int(row[0] if row else 0)
 
 
 _SPLITS: dict[Split | None, LiteralString] = {

@@ -45,6 +45,7 @@ class Snapshot:
     deletions: Sequence[Deletion]
     pieces: Sequence[Piece]
     incomplete: tuple[str, ...] = ()  # pieces that may too, but cannot be read
+    has_rows: bool = True  # False: all events lie in pieces, so that there is nothing to ask of rows
 
 
 @contextmanager
@@ -59,11 +60,11 @@ def snapshot(connection: Connection, stream: StreamRef, selection: Selection) ->
     row = connection.execute(plain("state"), ids, binary=True).fetchone()
     if row is None:
         raise UnknownStream("There is no such stream.")
-    *trim, deletions = row[_HEAD_COLUMNS:]
+    *trim, has_rows, deletions = row[_HEAD_COLUMNS:]
     pieces = connection.execute(plain("pieces"), {**ids, **_window(selection)}, binary=True).fetchall()
     head = Head(*row[:_HEAD_COLUMNS])
     hidden = [*_trim(*trim), *map(_deletion, deletions or ())]
-    return Snapshot(head, selection, hidden, [*map(Piece._make, pieces)])
+    return Snapshot(head, selection, hidden, [*map(Piece._make, pieces)], has_rows=has_rows)
 
 
 def _trim(before: int, greatest_id: int) -> list[Deletion]:

@@ -77,6 +77,7 @@ SELECT stream_id, epoch, last_id, bytes, appended_at FROM log_stream_head WHERE 
 -- name: state
 -- A stream's counters, what of it is gone, and the deletions that wait.
 SELECT head.epoch, head.last_id, head.bytes, head.appended_at, upkeep.trimmed_before, upkeep.trimmed_to,
+       EXISTS (SELECT 1 FROM log_event WHERE stream_id = %(stream_id)s) AS has_rows,
        (SELECT jsonb_agg(jsonb_build_array(start_time, end_time, condition, greatest_id) ORDER BY deletion_id)
         FROM log_deletion WHERE stream_id = %(stream_id)s) AS deletions
 FROM log_stream_head AS head
