@@ -8,31 +8,42 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from tailsvc.folding import upper
+
 Codes = npt.NDArray[Any]  # whole numbers, in whatever type holds them
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.intp]
 Numbers = npt.NDArray[Any]  # int64 or float64
 
 
+_SEPARATOR = "\x00"  # stands in no text of an event
 _NOT = np.zeros(1, np.bool_)
 
 
 class Deferred(NamedTuple):
-    """Distinct values that are decoded when they are asked for."""
+    """A column of which only that is decoded which is asked for."""
 
     distinct: int
-    alphabet: frozenset[str] | None  # the folded characters that they are made of, where few; None: any
+    alphabet: frozenset[str] | None  # the folded characters that the values are made of, where few; None: any
     load: Callable[[], Sequence[str]]
+    holding: Callable[[str], Sequence[int]]  # see `Text.holding`
+    codes: Callable[[], Codes]
 
 
 class Text:
     """`codes` counts from 1 into `values`, which are distinct; 0 is a row without a value."""
 
-    __slots__ = ("_values", "codes")
+    __slots__ = ("_codes", "_values")
 
-    def __init__(self, values: Sequence[str] | Deferred, codes: Codes) -> None:
+    def __init__(self, values: Sequence[str] | Deferred, codes: Codes | None = None) -> None:
         self._values = values
-        self.codes = codes
+        self._codes = codes
+
+    @property
+    def codes(self) -> Codes:
+        if self._codes is None:
+            self._codes = self._values.codes()  # type: ignore[union-attr]
+        return self._codes
 
     @property
     def values(self) -> Sequence[str]:
@@ -47,6 +58,12 @@ class Text:
         """Whether a value can contain the folded needle, as far as is known without decoding."""
         alphabet = self._values.alphabet if isinstance(self._values, Deferred) else None
         return alphabet is None or alphabet.issuperset(needle)
+
+    def holding(self, needle: str) -> Sequence[int]:
+        """The places of the values in which the folded needle occurs, in any case."""
+        if isinstance(self._values, Deferred):
+            return self._values.holding(needle)
+        return places_in(joined(self._values), needle)
 
     @classmethod
     def of(cls, texts: Sequence[str | None]) -> "Text":
@@ -124,6 +141,27 @@ class Number:
     @property
     def size(self) -> int:
         return self.values.nbytes + (0 if self.present is None else self.present.nbytes)
+
+
+def joined(values: Sequence[str]) -> str:
+    """All values as one folded text: most searches find nothing in it, and are done."""
+    return upper(_SEPARATOR.join(values))
+
+
+def places_in(text: str, needle: str) -> Sequence[int]:
+    """Which of the values that are joined in `text` hold the needle."""
+    found: list[int] = []
+    place = start = 0
+    at = text.find(needle)
+    while at >= 0:
+        place += text.count(_SEPARATOR, start, at)
+        found.append(place)
+        end = text.find(_SEPARATOR, at)
+        if end < 0:
+            break
+        place, start = place + 1, end + 1
+        at = text.find(needle, start)
+    return found
 
 
 def first_rows(codes: Codes, count: int) -> Rows:

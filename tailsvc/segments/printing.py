@@ -47,12 +47,12 @@ _MILLIS = [f".{milli:03d}" for milli in range(1000)]
 
 
 def print_texts(values: Sequence[str], format_: str) -> Sequence[str]:
-    return values if not format_ else [*map(_TEXT_FORMATS[format_], values)]
+    return values if not format_ else [*map(TEXT_FORMATS[format_], values)]
 
 
 def text_forms(column: str, value: str) -> Iterator[Form]:
     yield Form(Slot(column), value)
-    for name, change in _TEXT_FORMATS.items():
+    for name, change in TEXT_FORMATS.items():
         changed = change(value)
         if changed != value:
             yield Form(Slot(column, name), changed)
@@ -63,7 +63,7 @@ def as_json(text: str) -> str:
     return orjson.dumps(text).decode()[1:-1]
 
 
-_TEXT_FORMATS: dict[str, Callable[[str], str]] = {"lower": str.lower, "capital": str.capitalize, "json": as_json}
+TEXT_FORMATS: dict[str, Callable[[str], str]] = {"lower": str.lower, "capital": str.capitalize, "json": as_json}
 
 
 # -- numbers

@@ -1,6 +1,6 @@
 """A segment's blobs as frames, one for each row group; only what is asked for is fetched and decoded."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, TypeVar
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from tailsvc.errors import BrokenSegment
 from tailsvc.segments.column_codec import dictionary_of, unpack_codes, unpack_numbers
-from tailsvc.segments.columns import Column, Deferred, Text
+from tailsvc.segments.columns import Column, Deferred, Text, joined, places_in
 from tailsvc.segments.dictionary import Dictionary
 from tailsvc.segments.encode import part_of
 from tailsvc.segments.frame import Frame, Times
@@ -58,13 +58,23 @@ class Segment:
         if "numbers" in described:
             return self._kept((name, group), lambda: unpack_numbers(unpacker, described, group, count))
         of_group, dictionary = group if "own" in described else -1, dictionary_of(described, group)
-        values = Deferred(
-            count_of(dictionary),
-            alphabet_of(dictionary),
-            lambda: self._kept((name, of_group, "values"), lambda: Dictionary(unpack_values(unpacker, dictionary))),
+
+        def decoded() -> list[str]:
+            return unpack_values(unpacker, dictionary)
+
+        def holding(needle: str) -> Sequence[int]:
+            text = self._kept((name, of_group, "folded"), lambda: joined(decoded()))
+            return places_in(text, needle)
+
+        return Text(
+            Deferred(
+                count_of(dictionary),
+                alphabet_of(dictionary),
+                lambda: self._kept((name, of_group, "values"), lambda: Dictionary(decoded())),
+                lambda needle: self._kept((name, of_group, "holding", needle), lambda: holding(needle)),
+                lambda: self._kept((name, group), lambda: unpack_codes(unpacker, described, group, count)),
+            )
         )
-        codes = self._kept((name, group), lambda: unpack_codes(unpacker, described, group, count))
-        return Text(values, codes)
 
     def _described(self, name: str) -> dict[str, Any] | None:
         columns: Mapping[str, dict[str, Any]] = self._part(part_of(name, self._parts)).header["columns"]

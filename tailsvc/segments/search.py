@@ -14,9 +14,9 @@ import numpy as np
 from tailsvc.filters.nodes import SEARCHED_FIELDS
 from tailsvc.folding import upper
 from tailsvc.segments.columns import Mask, Number, Text
-from tailsvc.segments.dictionary import containing
+from tailsvc.segments.dictionary import rows_with
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
-from tailsvc.segments.printing import TIMESTAMP, Slot, print_numbers, print_texts
+from tailsvc.segments.printing import TEXT_FORMATS, TIMESTAMP, Slot, print_numbers, print_texts
 from tailsvc.segments.templates import Template, template_of
 
 _CUT = "\x00"  # stands in no text of an event
@@ -102,6 +102,9 @@ class _Search:
     def _look_in_slot(self, slot: Slot, needle: str) -> Found:
         if slot == Slot(MESSAGE):
             return self.whole(MESSAGE, needle)
+        is_number = slot.format != "" and slot.format not in TEXT_FORMATS and slot.column != TIMESTAMP
+        if is_number and not _IN_NUMBERS.issuperset(needle):
+            return self._nowhere  # without a look at the column
         column = None if slot.column == TIMESTAMP else self._frame.columns[slot.column]
         if isinstance(column, Text) and slot.column != MESSAGE:
             return self._all_or_nothing(_in_column(column, needle, slot.format))
@@ -115,15 +118,10 @@ class _Search:
 
 def _in_column(column: Text, needle: str, format_: str = "") -> Mask | None:
     """None: nowhere."""
-    if not column.may_hold(needle):
-        return None
-    found = containing(print_texts(column.values, format_), needle)
-    return column.where(found) if found.any() else None
+    return rows_with(Text(print_texts(column.values, format_), column.codes) if format_ else column, needle)
 
 
 def _in_numbers(column: Number, needle: str, format_: str) -> Mask | None:
-    if not _IN_NUMBERS.issuperset(needle):
-        return None
     distinct, codes = np.unique(column.values, return_inverse=True)
     printed = print_numbers(Number(distinct), format_)
     found: Mask = np.array([needle in upper(text) for text in printed], np.bool_)[codes]

@@ -67,6 +67,6 @@ def size_of(value: Any) -> int:
         return value.size
     if isinstance(value, Cells):
         return value.counts.nbytes * 4
-    if isinstance(value, Sequence):  # values of a dictionary, which are searched as one text too; pairs of arrays
-        return sum((2 * len(each) + _TEXT_OVERHEAD) if isinstance(each, str) else size_of(each) for each in value)
+    if isinstance(value, Sequence):  # values of a dictionary; pairs of arrays
+        return sum((len(each) + _TEXT_OVERHEAD) if isinstance(each, str) else size_of(each) for each in value)
     return _TEXT_OVERHEAD
