@@ -52,7 +52,7 @@ def encode(frame: Frame, *, base: int, raw_bytes: int, thorough: bool) -> Encode
         part = part_of(name, count)
         columns[part][name] = pack_column(packers[part], frame.columns[name], groups, thorough=thorough)
     order = [_pack_order(packers[0], frame, group, base) for group in groups]
-    headers: list[dict[str, Any]] = [{"columns": found} for found in columns]
+    headers: list[dict[str, Any]] = [{"part": part, "columns": found} for part, found in enumerate(columns)]
     headers[0] |= {"rows": [group.stop - group.start for group in groups], "order": order}
     return Encoded(
         parts=tuple(packer.finish(header) for packer, header in zip(packers, headers, strict=True)),

@@ -83,7 +83,13 @@ class Segment:
     def _part(self, number: int) -> Unpacker:
         part = self._held.get(number)
         if part is None:
-            part = self._held[number] = self._keep(("part", number), lambda: Unpacker(self._load(number)))
+            part = self._held[number] = self._keep(("part", number), lambda: self._opened(number))
+        return part
+
+    def _opened(self, number: int) -> Unpacker:
+        part = Unpacker(self._load(number))
+        if part.header.get("part") != number:
+            raise BrokenSegment("one of its parts lies in the place of another")
         return part
 
     def _kept(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:

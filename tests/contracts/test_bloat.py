@@ -99,7 +99,7 @@ def an_hour(url: str, store: EventStore, streams: list[StreamRef], chance: rando
 
 
 def vacuum(url: str) -> None:
-    """What autovacuum does within these minutes. (Its thresholds allow 40 MB more; they do not grow with the data.)"""
+    """What autovacuum does within these minutes."""
     with psycopg.connect(url, autocommit=True) as owner:
         owner.execute("VACUUM log_segment_part, log_segment_index, log_upkeep, log_deletion")
 

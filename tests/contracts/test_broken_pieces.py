@@ -242,3 +242,12 @@ def test_a_piece_that_was_brought_back_is_taken_back(store: PostgresEventStore) 
     with fresh_store() as another:
         page = another.scan(stream, Scan(Selection(), 1000))
     assert (len(page.events), page.incomplete) == (305, ())
+
+
+def test_parts_that_lie_in_each_other_s_place_are_told(store: PostgresEventStore) -> None:
+    stream = three_pieces(store, compact=True)
+    broken = catalogue(stream)[1][0]
+    query(f"UPDATE log_segment_part SET part = 3 - part + 10 WHERE segment_id = {broken} AND part > 0")
+    query(f"UPDATE log_segment_part SET part = part - 10 WHERE segment_id = {broken} AND part > 2")
+    (problem,) = store.check(stream)
+    assert "in the place of another" in problem

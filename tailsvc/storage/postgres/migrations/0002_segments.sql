@@ -36,7 +36,7 @@ CREATE TABLE log_recent (
     PRIMARY KEY (stream_id, segment_id)
 ) WITH (
     autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500,
-    toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000
+    toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 1000
 );
 ALTER TABLE log_recent ALTER COLUMN data SET STORAGE EXTERNAL;  -- packed already
 
@@ -49,8 +49,9 @@ CREATE TABLE log_segment_part (
     data       bytea    NOT NULL,
     PRIMARY KEY (stream_id, segment_id, part)
 ) WITH (
-    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200,
-    toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 20000, vacuum_truncate = off
+    -- A share, since each vacuum reads the whole index; a small one, since what is free is what others have not.
+    autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 200,
+    toast.autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_threshold = 1000, vacuum_truncate = off
 );
 ALTER TABLE log_segment_part ALTER COLUMN data SET STORAGE EXTERNAL;
 
@@ -64,8 +65,8 @@ CREATE TABLE log_segment_index (
     text_filter bytea,
     PRIMARY KEY (stream_id, segment_id)
 ) WITH (
-    autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200,
-    toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 5000, vacuum_truncate = off
+    autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 200,
+    toast.autovacuum_vacuum_scale_factor = 0.05, toast.autovacuum_vacuum_threshold = 1000, vacuum_truncate = off
 );
 ALTER TABLE log_segment_index ALTER COLUMN summary SET STORAGE EXTERNAL;
 ALTER TABLE log_segment_index ALTER COLUMN text_filter SET STORAGE EXTERNAL;
