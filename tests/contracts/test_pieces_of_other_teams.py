@@ -78,7 +78,12 @@ def test_nor_can_a_deletion_of_it_be_asked_for(postgres_store: EventStore, their
 
 def test_what_was_never_opened_is_unknown_to_deletions_too(store: EventStore) -> None:
     with pytest.raises(UnknownStream):
-        store.delete(StreamRef(5, 5), Selection(), now=NOW)
+        store.delete(StreamRef(999_999_999_999, 5), Selection(), now=NOW)
+
+
+def test_another_team_s_stream_is_unknown_to_deletions(store: EventStore, stream: StreamRef) -> None:
+    with pytest.raises(UnknownStream):
+        store.delete(stream._replace(team_id=stream.team_id + 1), Selection(), now=NOW)
 
 
 @pytest.mark.parametrize("table", ["log_segment", "log_recent", "log_segment_part", "log_segment_index"])

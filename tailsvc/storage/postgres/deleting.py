@@ -34,7 +34,7 @@ def accept(connection: Connection, stream: StreamRef, selection: Selection, now:
         "most": limits.DELETIONS_WAITING,
     }
     if not connection.execute(plain("accept_deletion"), params).rowcount:
-        if connection.execute(plain("last_flush"), params).fetchone() is None:
+        if connection.execute(plain("is_the_team_s"), params).fetchone() is None:
             raise UnknownStream("There is no such stream.")
         raise TooManyDeletions(
             f"{limits.DELETIONS_WAITING} deletions of this stream wait to be carried out; try again later."

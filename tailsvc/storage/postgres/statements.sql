@@ -228,6 +228,9 @@ FROM log_stream_head
 WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
     AND (SELECT count(*) FROM log_deletion WHERE stream_id = %(stream_id)s) < %(most)s
 
+-- name: is_the_team_s
+SELECT 1 FROM log_stream_head WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
+
 -- name: deletions_of
 SELECT deletion_id FROM log_deletion WHERE stream_id = %(stream_id)s ORDER BY deletion_id
 
