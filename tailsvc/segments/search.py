@@ -24,6 +24,9 @@ _IN_NUMBERS = frozenset("0123456789.-+EINFA")
 _IN_TIMES = frozenset("0123456789-:T ./") | frozenset("JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC")
 
 
+_SHAPES = {**{ord(each): "0" for each in "0123456789"}, **{ord(each): "A" for each in _IN_TIMES if each.isalpha()}}
+
+
 class Found(NamedTuple):
     sure: Mask
     possible: Mask  # includes the sure ones
@@ -110,10 +113,22 @@ class _Search:
             return self._all_or_nothing(_in_column(column, needle, slot.format))
         if isinstance(column, Number):
             return self._all_or_nothing(_in_numbers(column, needle, slot.format))
-        if slot.column == TIMESTAMP and not _IN_TIMES.issuperset(needle):
+        if slot.column == TIMESTAMP and not self._may_be_in_time(slot, needle):
             return self._nowhere
         printed = self._frame.printed(slot)
         return self._all_or_nothing(np.fromiter((needle in upper(text) for text in printed), np.bool_, len(printed)))
+
+    def _may_be_in_time(self, slot: Slot, needle: str) -> bool:
+        """Of these formats all texts have digits and letters in the same places: a uuid need not be looked for."""
+        if not _IN_TIMES.issuperset(needle):
+            return False
+        if not slot.format.startswith(("iso:", "clf:")):
+            return True
+        return _shape(needle) in _shape(upper(self._frame.printed(slot, slice(0, 1))[0]))
+
+
+def _shape(text: str) -> str:
+    return text.translate(_SHAPES)
 
 
 def _in_column(column: Text, needle: str, format_: str = "") -> Mask | None:
