@@ -20,7 +20,7 @@ from tests.runtime.instances import Instance, environment, until
 from tests.servers import reachable_folder
 
 COMMAND = [sys.executable, "-c", "from config.cli import app; app()"]
-ROWS, BLOCK = 10, 100  # so few wait for an hour, as rows and as a recent block
+ROWS, BLOCK = 10, 500  # so few wait for an hour, as rows and as a recent block
 NUMBERS = ("events", "rows", "recent_blocks", "segments", "raw_bytes", "bytes")
 
 
@@ -227,9 +227,9 @@ def test_a_broken_segment_is_named_by_the_check_and_by_answers(service: Instance
         )
     found = tailsvc(service, "check")
     assert found.returncode == 1
-    assert re.fullmatch(r"default/broken: Unreadable: segment \d+ \(ids 1 to 100\): .+\n", found.stdout)
+    assert re.fullmatch(r"default/broken: Unreadable: segment \d+ \(ids 1 to 500\): .+\n", found.stdout)
     assert found.stderr.endswith("streams: 1 problem.\n")
     assert tailsvc(service, "check", "--stream", uuid).stdout == found.stdout
     missing = call(service, "GET", f"/api/streams/{uuid}/logs")["meta"]["incomplete"]
     assert "segment" in missing[0]
-    assert "ids 1 to 100" in missing[0]
+    assert "ids 1 to 500" in missing[0]

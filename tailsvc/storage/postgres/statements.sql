@@ -25,6 +25,13 @@ WITH head AS (
 )
 SELECT before, xact FROM head
 
+-- name: take_ids
+-- The same without events: these are copied behind it, in the same transaction.
+UPDATE log_stream_head
+SET last_id = last_id + %(n)s, bytes = bytes + %(bytes)s, appended_at = %(now)s, flush = %(flush)s
+WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
+RETURNING last_id - %(n)s, pg_current_xact_id()::text
+
 -- name: append_block
 -- The same for many events as one recent block.
 WITH head AS (
