@@ -76,7 +76,7 @@ def _settle_team() -> int:
     assert sent.json()["accepted"] == sent.json()["rejected"] == 1
     for _ in range(2):  # the first becomes a segment, together with the row; the second stays a recent block
         append(lines(600), stream.ref, store())
-        store().compact(stream.ref, now=NOW, force=store().head(stream.ref).last_id < 100)
+        store().compact(stream.ref, now=NOW, force=store().head(stream.ref).last_id < 1_000)
     append(lines(1), stream.ref, store())
     store().delete(stream.ref, Selection(), now=NOW)
     with maintenance(atomic=True):
