@@ -96,7 +96,10 @@ def read_interval(params: Mapping[str, str], *, smallest: int) -> int:
     except InvalidQuery:
         found = None
     if found is None:
-        raise InvalidQuery("interval", f"interval must be in milliseconds, for this window at least {smallest}.")
+        raise InvalidQuery(
+            "interval",
+            f"interval must be in milliseconds, for this window at least {smallest}; a later start_time allows less.",
+        )
     return found
 
 
