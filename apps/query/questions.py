@@ -98,7 +98,7 @@ def read_interval(params: Mapping[str, str], *, smallest: int) -> int:
     if found is None:
         raise InvalidQuery(
             "interval",
-            f"interval must be in milliseconds, for this window at least {smallest}; a later start_time allows less.",
+            f"Send a later start_time; or interval must be in milliseconds, for this window at least {smallest}.",
         )
     return found
 
