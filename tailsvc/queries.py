@@ -51,6 +51,7 @@ class Head:
     last_id: int
     bytes: int  # of raw lines, ever appended
     appended_at: int | None  # microseconds
+    lines: int  # ever appended; a raw message with line ends is several
 
 
 class Split(StrEnum):

@@ -38,6 +38,11 @@ class Segment:
         """The first and the last time of each row group."""
         return [(order["first"], order["last"]) for order in self._part(0).header["order"]]
 
+    def hold(self) -> None:
+        """Have every part's blob by now, so that this can be read when the payload is gone."""
+        for number in range(self._parts):
+            self._part(number)
+
     def frame(self, group: int) -> Frame:
         ids, times = self._kept(("order", group), lambda: self._order(group))
         return Frame(ids, times, _LazyColumns(self, group))

@@ -22,10 +22,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
+from uuid import UUID
 
 from tailsvc.errors import KeyReused
 from tailsvc.events import Event, Rejection, StoredEvent
 from tailsvc.queries import Facets, Head, Histogram, Page, Scan, Selection, Split
+from tailsvc.storage.stretch import Stretch
 
 
 class StreamRef(NamedTuple):
@@ -91,6 +93,13 @@ class StreamSize:
     bytes: int = 0
 
 
+class Tip(NamedTuple):
+    """How far a stream is."""
+
+    epoch: UUID
+    last_id: int
+
+
 class EventStore(Protocol):
     def open(self, stream: StreamRef) -> None:
         """Give the stream a head, if it has none."""
@@ -115,6 +124,20 @@ class EventStore(Protocol):
 
     def get(self, stream: StreamRef, event_id: int) -> StoredEvent | None:
         """One event by its id."""
+
+    def stretch(
+        self, stream: StreamRef, after: int, *, most: int, upto: int | None = None, start: int | None = None
+    ) -> Stretch:
+        """What lies behind the id `after`: of the next `most` ids, not beyond `upto`, the events that are still there.
+
+        Events before the time `start` count as missing. Where none of these ids is left, `upto` may lie further.
+        """
+
+    def first_since(self, stream: StreamRef, start: int) -> int | None:
+        """Before this id there is no event as late as `start`; None: nor behind it."""
+
+    def tips(self, streams: Sequence[StreamRef]) -> dict[int, Tip]:
+        """How far these streams are, by stream id, of whatever teams; in one statement. Without a head: absent."""
 
     def rejections(self, stream: StreamRef, *, limit: int, before: int | None = None) -> list[KeptRejection]:
         """The newest rejections first, those with an id below `before`."""

@@ -12,7 +12,8 @@ from tailsvc.events import StoredEvent
 from tailsvc.facets import facet_text, top
 from tailsvc.filters import matches, value_of
 from tailsvc.queries import Direction, Facets, Head, Histogram, Page, Position, Scan, Selection, Split
-from tailsvc.storage.base import Appended, Batch, KeptRejection, Outcome, Replayed, RetryKey, StreamRef, StreamSize
+from tailsvc.storage.base import Appended, Batch, KeptRejection, Outcome, Replayed, RetryKey, StreamRef, StreamSize, Tip
+from tailsvc.storage.stretch import Stretch
 
 
 @dataclass
@@ -21,13 +22,14 @@ class _Stream:
     last_id: int = 0
     bytes: int = 0
     appended_at: int | None = None
+    lines: int = 0
     order: list[Position] = field(default_factory=list)
     events: dict[int, StoredEvent] = field(default_factory=dict)
     keys: dict[str, tuple[RetryKey, int]] = field(default_factory=dict)
     rejections: list[KeptRejection] = field(default_factory=list)
 
     def head(self) -> Head:
-        return Head(self.epoch, self.last_id, self.bytes, self.appended_at)
+        return Head(self.epoch, self.last_id, self.bytes, self.appended_at, self.lines)
 
 
 class MemoryEventStore:
@@ -72,6 +74,24 @@ class MemoryEventStore:
     def get(self, stream: StreamRef, event_id: int) -> StoredEvent | None:
         with self._lock:
             return self._of(stream).events.get(event_id)
+
+    def stretch(
+        self, stream: StreamRef, after: int, *, most: int, upto: int | None = None, start: int | None = None
+    ) -> Stretch:
+        with self._lock:
+            kept = self._of(stream)
+            last = max(after, min(after + most, kept.last_id, kept.last_id if upto is None else upto))
+            found = (kept.events.get(id_) for id_ in range(after + 1, last + 1))
+            there = [one for one in found if one is not None and (start is None or one.event.timestamp >= start)]
+            return Stretch(after, last, last - after - len(there), kept.head(), there)
+
+    def first_since(self, stream: StreamRef, start: int) -> int | None:
+        with self._lock:
+            kept = self._of(stream)
+            return min((id_ for id_, one in kept.events.items() if one.event.timestamp >= start), default=None)
+
+    def tips(self, streams: Sequence[StreamRef]) -> dict[int, Tip]:
+        return {stream_id: Tip(head.epoch, head.last_id) for stream_id, head in self.heads(streams).items()}
 
     def rejections(self, stream: StreamRef, *, limit: int, before: int | None = None) -> list[KeptRejection]:
         with self._lock:
@@ -181,6 +201,7 @@ class MemoryEventStore:
             kept.events[id_] = StoredEvent(id_, event)
         kept.last_id += len(batch.events)
         kept.bytes += sum(len(event.raw) for event in batch.events)
+        kept.lines += sum(1 + event.raw.count(b"\n") for event in batch.events)
         kept.appended_at = now
         for refused in batch.rejections:
             kept.rejections.append(KeptRejection(len(kept.rejections) + 1, now, *refused))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tailsvc.errors import TooManyDeletions
 from tailsvc.events import Event, StoredEvent
-from tailsvc.filters import Contains, Filter, OneOf, Or
+from tailsvc.filters import EVERYTHING, Contains, Filter, OneOf, Or
 from tailsvc.filters.nodes import TEXT_FIELDS
 from tailsvc.limits import DELETIONS_WAITING
 from tailsvc.queries import Direction, Position, Scan, Selection, Split
@@ -38,6 +38,7 @@ steps = st.one_of(
     st.tuples(st.just("delete"), st.tuples(windows, conditions)),
     st.tuples(st.just("drop"), st.integers(NOW - 5, NOW + 1_000_000)),
     st.tuples(st.just("walk"), st.tuples(windows, conditions, st.sampled_from(Direction), st.integers(1, 30))),
+    st.tuples(st.just("follow"), st.tuples(st.integers(0, 100), times, conditions, st.integers(1, 40))),
     st.tuples(st.just("histogram"), st.tuples(windows, conditions, st.sampled_from([1, 1000, 60_000_000]))),
     st.tuples(st.just("facets"), st.tuples(windows, conditions, fields)),
 )
@@ -55,11 +56,14 @@ def test_every_form_answers_alike(postgres_store: EventStore, history: Sequence[
             _step(name, what, memory, postgres_store, stream)
         _step("walk", ((None, None), OneOf("is_bot", (True, False)), Direction.NEWEST_FIRST, 7), memory,
               postgres_store, stream)  # fmt: skip
+        _step("follow", (0, None, EVERYTHING, 13), memory, postgres_store, stream)
     assert postgres_store.check(stream) == []
 
 
 def _step(name: str, what: Any, memory: EventStore, postgres: EventStore, stream: StreamRef) -> None:
-    if name in ("walk", "histogram", "facets"):
+    if name == "follow":
+        assert follow(postgres, stream, *what) == follow(memory, stream, *what)
+    elif name in ("walk", "histogram", "facets"):
         assert _answer(name, what, postgres, stream) == _answer(name, what, memory, stream)
     else:
         _change(name, what, memory, stream)
@@ -104,6 +108,22 @@ def _walk(
             return pages
         last = page.events[-1]
         after = Position(last.event.timestamp, last.id)
+
+
+def follow(
+    store: EventStore, stream: StreamRef, after: int, start: int | None, condition: Filter, most: int
+) -> tuple[list[StoredEvent], int]:
+    """What a follower is told up to the head, and how much it is told to be missing."""
+    found: list[StoredEvent] = []
+    missing, last = 0, store.head(stream).last_id
+    while after < last:
+        stretch = store.stretch(stream, after, most=most, start=start)
+        assert stretch.after == after < stretch.upto <= last
+        found += stretch.matching(condition)
+        missing += stretch.missing
+        after = stretch.upto
+    assert len(store.stretch(stream, after, most=most)) == 0
+    return found, missing
 
 
 def test_deletions_hide_at_once_and_never_what_comes_later(store: EventStore, stream: StreamRef) -> None:

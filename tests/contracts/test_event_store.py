@@ -258,3 +258,23 @@ def test_old_keys_and_rejections_are_forgotten(store: EventStore, stream: Stream
     assert store.replay(stream, key("old")) is None
     assert store.replay(stream, key("new")) is not None
     assert len(store.rejections(stream, limit=10)) == 1
+
+
+def test_a_head_counts_lines_too(store: EventStore, stream: StreamRef) -> None:
+    for raws in ([b"one"], [b"two\nlines", b"", b"three\n\nlines"] * 30, [b"x\n"] * 3):
+        store.append(stream, [Batch([Event(NOW, raw) for raw in raws])], now=NOW)
+    assert store.head(stream).lines == 1 + (2 + 1 + 3) * 30 + 2 * 3
+    assert store.tips([stream]) == {stream.stream_id: (store.head(stream).epoch, 94)}
+
+
+def test_the_first_id_that_is_as_late_as_a_time(store: EventStore, stream: StreamRef) -> None:
+    assert store.first_since(stream, 0) is None
+    store.append(stream, [Batch([Event(NOW + number, b"x") for number in range(100)])], now=NOW)
+    store.append(stream, [Batch([Event(NOW + number, b"x") for number in (7, 200, 300)])], now=NOW)
+    assert store.first_since(stream, NOW + 301) is None
+    first = store.first_since(stream, NOW + 150)
+    assert first is not None and first <= 102  # of a piece its first id
+    last = store.head(stream).last_id
+    found = store.stretch(stream, first - 1, most=1000, start=NOW + 150)
+    assert [stored.id for stored in found.matching(EVERYTHING.filter)] == [102, 103]
+    assert (found.upto, found.missing) == (last, last - first + 1 - 2)

@@ -132,7 +132,7 @@ class _Append:
     def _as_rows(self, events: Sequence[Event]) -> Insert:
         stream_id, team_id = self.stream
         size = sum(len(event.raw) for event in events)
-        params: list[Any] = [stream_id, team_id, len(events), size, self.now, self.flush]
+        params: list[Any] = [stream_id, team_id, len(events), size, self.now, self.flush, _lines(events)]
         for event in events:
             params += to_texts(event)
         statement = _rows_statement(len(events))
@@ -145,7 +145,8 @@ class _Append:
 
     def _as_copied_rows(self, events: Sequence[Event]) -> Insert:
         size = sum(len(event.raw) for event in events)
-        taking = {**self.ids, "n": len(events), "bytes": size, "now": self.now, "flush": self.flush}
+        counts = {"n": len(events), "bytes": size, "lines": _lines(events)}
+        taking = {**self.ids, **counts, "now": self.now, "flush": self.flush}
 
         def insert() -> tuple[Any, ...] | None:
             row = self.connection.execute(plain("take_ids"), taking).fetchone()
@@ -169,6 +170,7 @@ class _Append:
         params = {
             **self.ids,
             "n": len(events),
+            "lines": _lines(events),
             "now": self.now,
             "flush": self.flush,
             "data": payload,
@@ -242,10 +244,15 @@ class _Append:
         return int(row[0])
 
 
+def _lines(events: Sequence[Event]) -> int:
+    """A raw message with line ends is several."""
+    return len(events) + sum(event.raw.count(b"\n") for event in events)
+
+
 @cache
 def _rows_statement(events: int) -> bytes:
     """The statement for so many events, with numbered parameters: prepared once on each connection."""
-    numbers = count(7)  # behind stream, team, n, bytes, now, flush
+    numbers = count(8)  # behind stream, team, n, bytes, now, flush, lines
     rows = [
         sql.SQL("({}, {})").format(
             sql.Literal(nth),

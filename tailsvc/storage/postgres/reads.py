@@ -10,7 +10,7 @@ import numpy as np
 from psycopg import sql
 from psycopg.sql import SQL, Composable
 
-from tailsvc.errors import StorageUnavailable
+from tailsvc.errors import BrokenSegment, StorageUnavailable
 from tailsvc.events import StoredEvent
 from tailsvc.facets import facet_text, top
 from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
@@ -21,10 +21,12 @@ from tailsvc.storage.postgres.finding import visible_rows
 from tailsvc.storage.postgres.pieces import BrokenPiece, Payloads, Piece, PieceGone
 from tailsvc.storage.postgres.pools import Connection, Pools
 from tailsvc.storage.postgres.rows import COLUMNS, from_row
-from tailsvc.storage.postgres.snapshots import Snapshot, reading, snapshot
+from tailsvc.storage.postgres.snapshots import Snapshot, reading, snapshot, snapshot_behind
 from tailsvc.storage.postgres.statements import STATEMENTS, plain
+from tailsvc.storage.postgres.stretching import first_since, next_id, stretch_of
 from tailsvc.storage.postgres.walking import Walk
 from tailsvc.storage.postgres.where import Where
+from tailsvc.storage.stretch import Stretch
 
 EVENT_COLUMNS = SQL(", ").join(sql.Identifier("event", name) for name in ("id", *COLUMNS))
 _ORDER = {Direction.NEWEST_FIRST: SQL("DESC"), Direction.OLDEST_FIRST: SQL("ASC")}
@@ -81,6 +83,25 @@ class Reads:
     def get(self, stream: StreamRef, event_id: int) -> StoredEvent | None:
         return self._until_steady(lambda: self._get(stream, event_id))
 
+    def stretch(self, stream: StreamRef, after: int, *, most: int, upto: int | None, start: int | None) -> Stretch:
+        last = after + most if upto is None else min(after + most, upto)
+        found = self._until_steady(lambda: self._stretch(stream, after, last, start))
+        return replace(found, notice=self._notice)
+
+    def _stretch(self, stream: StreamRef, after: int, upto: int, start: int | None) -> Stretch:
+        with self._pools.reader(stream.team_id) as connection:
+            found = snapshot_behind(connection, stream, after, Selection(start=start, as_of=upto))
+            last = found.head.last_id
+            upto = max(after, min(upto, last))
+            rows = _rows_behind(connection, stream, found, after) if found.has_rows else []
+            if upto < last and not rows and not found.pieces:
+                upto = (next_id(connection, stream, after) or last + 1) - 1  # nothing is left in between
+        return stretch_of(self._payloads, stream, self._readable(found), rows, after=after, upto=upto)
+
+    def first_since(self, stream: StreamRef, start: int) -> int | None:
+        with self._pools.reader(stream.team_id) as connection:
+            return first_since(connection, stream, start)
+
     def _scan(self, stream: StreamRef, scan: Scan) -> Page:
         narrowed = _narrowed(scan)
         with reading(self._pools, stream, narrowed) as (connection, found):
@@ -128,6 +149,10 @@ class Reads:
                 self._note(error.piece, error.why)
         raise StorageUnavailable("The stream changes faster than it can be read; try again.")
 
+    def _notice(self, error: BrokenSegment) -> None:
+        if isinstance(error, BrokenPiece):
+            self._note(error.piece, error.why)
+
     def _note(self, piece: Piece, why: str) -> None:
         _log.error("unreadable: %s", piece.named(why))
         if len(self._broken) >= _MOST_BROKEN:
@@ -162,6 +187,12 @@ def _scan_rows(connection: Connection, stream: StreamRef, found: Snapshot, scan:
         condition = SQL("{} AND {}").format(condition, where.behind(scan.after, scan.direction))
     limit = where.value(scan.limit + 1, "int8")
     statement = _filled("scan_rows", where=condition, order=_ORDER[scan.direction], limit=limit)
+    return [from_row(row) for row in connection.execute(statement, where.params, binary=True)]
+
+
+def _rows_behind(connection: Connection, stream: StreamRef, found: Snapshot, after: int) -> list[StoredEvent]:
+    where, condition = _rows_of(stream, found)
+    statement = _filled("rows_behind", where=condition, after=where.value(after, "int8"))
     return [from_row(row) for row in connection.execute(statement, where.params, binary=True)]
 
 

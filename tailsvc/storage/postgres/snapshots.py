@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tailsvc.errors import UnknownStream
@@ -15,7 +15,7 @@ from tailsvc.storage.postgres.pools import Connection, Pools
 from tailsvc.storage.postgres.statements import plain
 
 _EARLIEST, _LATEST = -(2**63), 2**63 - 1
-_HEAD_COLUMNS = 4
+_HEAD_COLUMNS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +56,29 @@ def reading(pools: Pools, stream: StreamRef, selection: Selection) -> Iterator[t
 
 
 def snapshot(connection: Connection, stream: StreamRef, selection: Selection) -> Snapshot:
-    ids = {"stream_id": stream.stream_id}
-    row = connection.execute(plain("state"), ids, binary=True).fetchone()
+    found = _moment(connection, stream, selection)
+    return replace(found, pieces=_pieces(connection, "pieces", stream, _window(selection)))
+
+
+def snapshot_behind(connection: Connection, stream: StreamRef, after: int, selection: Selection) -> Snapshot:
+    """With the pieces that may hold ids behind `after`, up to the selection's `as_of`."""
+    found = _moment(connection, stream, selection)
+    return replace(found, pieces=_pieces(connection, "pieces_behind", stream, {"after": after, **_window(selection)}))
+
+
+def _moment(connection: Connection, stream: StreamRef, selection: Selection) -> Snapshot:
+    """Without pieces."""
+    row = connection.execute(plain("state"), {"stream_id": stream.stream_id}, binary=True).fetchone()
     if row is None:
         raise UnknownStream("There is no such stream.")
     *trim, has_rows, deletions = row[_HEAD_COLUMNS:]
-    pieces = connection.execute(plain("pieces"), {**ids, **_window(selection)}, binary=True).fetchall()
-    head = Head(*row[:_HEAD_COLUMNS])
     hidden = [*_trim(*trim), *map(_deletion, deletions or ())]
-    return Snapshot(head, selection, hidden, [*map(Piece._make, pieces)], has_rows=has_rows)
+    return Snapshot(Head(*row[:_HEAD_COLUMNS]), selection, hidden, (), has_rows=has_rows)
+
+
+def _pieces(connection: Connection, name: str, stream: StreamRef, params: dict[str, int]) -> list[Piece]:
+    found = connection.execute(plain(name), {"stream_id": stream.stream_id, **params}, binary=True)
+    return [*map(Piece._make, found)]
 
 
 def _trim(before: int, greatest_id: int) -> list[Deletion]:

@@ -11,11 +11,12 @@ ON CONFLICT (stream_id) DO NOTHING
 
 -- name: append_rows
 -- Take ids and insert in one statement: $1 stream, $2 team, $3 how many, $4 bytes, $5 now, $6 the flush's mark, which
--- tells later, with the transaction's number, whether its COMMIT arrived; {values} are the rows, each beginning with
--- its place in the flush.
+-- tells later, with the transaction's number, whether its COMMIT arrived, $7 lines; {values} are the rows, each
+-- beginning with its place in the flush.
 WITH head AS (
     UPDATE log_stream_head
-    SET last_id = last_id + $3::int8, bytes = bytes + $4::int8, appended_at = $5::int8, flush = $6::int8
+    SET last_id = last_id + $3::int8, bytes = bytes + $4::int8, appended_at = $5::int8, flush = $6::int8,
+        lines = lines + $7::int8
     WHERE stream_id = $1::int8 AND team_id = $2::int8
     RETURNING last_id - $3::int8 AS before, pg_current_xact_id()::text AS xact
 ), inserted AS (
@@ -28,7 +29,8 @@ SELECT before, xact FROM head
 -- name: take_ids
 -- The same without events: these are copied behind it, in the same transaction.
 UPDATE log_stream_head
-SET last_id = last_id + %(n)s, bytes = bytes + %(bytes)s, appended_at = %(now)s, flush = %(flush)s
+SET last_id = last_id + %(n)s, bytes = bytes + %(bytes)s, appended_at = %(now)s, flush = %(flush)s,
+    lines = lines + %(lines)s
 WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
 RETURNING last_id - %(n)s, pg_current_xact_id()::text
 
@@ -36,7 +38,8 @@ RETURNING last_id - %(n)s, pg_current_xact_id()::text
 -- The same for many events as one recent block.
 WITH head AS (
     UPDATE log_stream_head
-    SET last_id = last_id + %(n)s, bytes = bytes + %(raw_bytes)s, appended_at = %(now)s, flush = %(flush)s
+    SET last_id = last_id + %(n)s, bytes = bytes + %(raw_bytes)s, appended_at = %(now)s, flush = %(flush)s,
+        lines = lines + %(lines)s
     WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
     RETURNING last_id - %(n)s AS before, pg_current_xact_id()::text AS xact, nextval('log_segment_number') AS segment_id
 ), payload AS (
@@ -75,15 +78,15 @@ VALUES (%(stream_id)s, %(team_id)s, %(now)s, %(line)s, %(reason)s, %(sample)s)
 
 -- name: head
 -- A stream's counters.
-SELECT epoch, last_id, bytes, appended_at FROM log_stream_head WHERE stream_id = %(stream_id)s
+SELECT epoch, last_id, bytes, appended_at, lines FROM log_stream_head WHERE stream_id = %(stream_id)s
 
 -- name: heads
 -- The counters of a page of streams.
-SELECT stream_id, epoch, last_id, bytes, appended_at FROM log_stream_head WHERE stream_id = ANY(%(stream_ids)s)
+SELECT stream_id, epoch, last_id, bytes, appended_at, lines FROM log_stream_head WHERE stream_id = ANY(%(stream_ids)s)
 
 -- name: state
 -- A stream's counters, what of it is gone, and the deletions that wait.
-SELECT head.epoch, head.last_id, head.bytes, head.appended_at, upkeep.trimmed_before, upkeep.trimmed_to,
+SELECT head.epoch, head.last_id, head.bytes, head.appended_at, head.lines, upkeep.trimmed_before, upkeep.trimmed_to,
        EXISTS (SELECT 1 FROM log_event WHERE stream_id = %(stream_id)s) AS has_rows,
        (SELECT jsonb_agg(jsonb_build_array(start_time, end_time, condition, greatest_id) ORDER BY deletion_id)
         FROM log_deletion WHERE stream_id = %(stream_id)s) AS deletions
@@ -97,6 +100,12 @@ SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, 
 FROM log_segment
 WHERE stream_id = %(stream_id)s
     AND max_time >= %(start)s AND min_time <= %(end)s AND first_id <= %(as_of)s
+
+-- name: pieces_behind
+-- Those that may hold ids behind `after`.
+SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
+FROM log_segment
+WHERE stream_id = %(stream_id)s AND last_id > %(after)s AND first_id <= %(as_of)s
 
 -- name: recent_payload
 SELECT data FROM log_recent WHERE stream_id = %(stream_id)s AND segment_id = %(segment_id)s
@@ -116,6 +125,27 @@ SELECT {event_columns} FROM log_event AS event
 WHERE {where}
 ORDER BY event.timestamp {order}, event.id {order}
 LIMIT {limit}
+
+-- name: rows_behind
+-- Those with ids behind `after`.
+SELECT {event_columns} FROM log_event AS event WHERE {where} AND event.id > {after} ORDER BY event.id
+
+-- name: next_id
+-- The first id behind `after` that may still be there.
+SELECT least(
+    (SELECT greatest(first_id, %(after)s + 1) FROM log_segment
+     WHERE stream_id = %(stream_id)s AND last_id > %(after)s ORDER BY last_id LIMIT 1),
+    (SELECT id FROM log_event WHERE stream_id = %(stream_id)s AND id > %(after)s ORDER BY id LIMIT 1))
+
+-- name: first_since
+-- The first id whose event may be that late.
+SELECT least(
+    (SELECT min(first_id) FROM log_segment WHERE stream_id = %(stream_id)s AND max_time >= %(start)s),
+    (SELECT min(id) FROM log_event WHERE stream_id = %(stream_id)s AND timestamp >= %(start)s))
+
+-- name: tips
+-- How far streams of any team are.
+SELECT stream_id, epoch, last_id FROM log_stream_head WHERE stream_id = ANY(%(stream_ids)s)
 
 -- name: count_rows
 -- How many events that are rows are selected.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tailsvc.errors import KeyReused, UnknownStream
 from tailsvc.events import StoredEvent
 from tailsvc.queries import Facets, Head, Histogram, Page, Scan, Selection, Split
-from tailsvc.storage.base import Batch, KeptRejection, Outcome, Replayed, RetryKey, StreamRef, StreamSize
+from tailsvc.storage.base import Batch, KeptRejection, Outcome, Replayed, RetryKey, StreamRef, StreamSize, Tip
 from tailsvc.storage.postgres import checking, compaction, deleting, upkeep
 from tailsvc.storage.postgres.append import append, find_keys, outcome_of_key
 from tailsvc.storage.postgres.blocks import Books
@@ -14,6 +14,7 @@ from tailsvc.storage.postgres.pieces import Payloads
 from tailsvc.storage.postgres.pools import Pools
 from tailsvc.storage.postgres.reads import Reads
 from tailsvc.storage.postgres.statements import plain
+from tailsvc.storage.stretch import Stretch
 
 _LARGEST_ID = 2**63 - 1
 
@@ -68,6 +69,20 @@ class PostgresEventStore:
 
     def facets(self, stream: StreamRef, selection: Selection, fields: Sequence[str], *, limit: int) -> Facets:
         return self._reads.facets(stream, selection, fields, limit=limit)
+
+    def stretch(
+        self, stream: StreamRef, after: int, *, most: int, upto: int | None = None, start: int | None = None
+    ) -> Stretch:
+        return self._reads.stretch(stream, after, most=most, upto=upto, start=start)
+
+    def first_since(self, stream: StreamRef, start: int) -> int | None:
+        return self._reads.first_since(stream, start)
+
+    def tips(self, streams: Sequence[StreamRef]) -> dict[int, Tip]:
+        with self._pools.appender() as connection:
+            ids = [stream.stream_id for stream in streams]
+            rows = connection.execute(plain("tips"), {"stream_ids": ids}, binary=True).fetchall()
+        return {stream_id: Tip(*tip) for stream_id, *tip in rows}
 
     def rejections(self, stream: StreamRef, *, limit: int, before: int | None = None) -> list[KeptRejection]:
         below = _LARGEST_ID if before is None else min(before, _LARGEST_ID)

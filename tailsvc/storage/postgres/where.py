@@ -13,6 +13,7 @@ from tailsvc.filters.nodes import (
     Between,
     Contains,
     Everything,
+    Exists,
     Filter,
     Like,
     Not,
@@ -82,7 +83,7 @@ class Where:
                 return SQL("({} IS NOT TRUE)").format(self.condition(part))
             case Contains(text):
                 return self._contains(text)
-            case OneOf() | Between() | Like():
+            case Exists() | OneOf() | Between() | Like():
                 return self._on_field(node)
             case _:
                 assert_never(node)
@@ -92,11 +93,13 @@ class Where:
             return empty
         return SQL("({})").format(SQL(word).join(self.condition(part) for part in parts))
 
-    def _on_field(self, node: OneOf | Between | Like) -> Composable:
+    def _on_field(self, node: Exists | OneOf | Between | Like) -> Composable:
         if node.field.startswith(ATTRIBUTE_PREFIX):
             return self._on_attribute(node, node.field[len(ATTRIBUTE_PREFIX) :])
         column = Identifier("event", node.field)
         match node:
+            case Exists():
+                return SQL("({} IS NOT NULL)").format(column)
             case OneOf(field, values):
                 type_ = _ARRAY_TYPES.get(field, "text[]")
                 return SQL("({} = ANY({}))").format(column, self.value(list(values), type_))
@@ -105,12 +108,14 @@ class Where:
             case Like(_, pattern):
                 return SQL("({} LIKE {})").format(column, self.value(pattern, "text"))
 
-    def _on_attribute(self, node: OneOf | Between | Like, name: str) -> Composable:
+    def _on_attribute(self, node: Exists | OneOf | Between | Like, name: str) -> Composable:
         """Attributes keep their JSON type: which of the readings below applies depends on it."""
         key = self.value(name, "text")
         text = SQL("(event.attributes ->> {})").format(key)
         is_a = SQL("jsonb_typeof(event.attributes -> {})").format(key)
         match node:
+            case Exists():
+                return SQL("({} <> 'null')").format(is_a)
             case OneOf(_, values):
                 texts = self.value([str(value) for value in values], "text[]")
                 numbers = [number for value in values if (number := as_number(str(value))) is not None]
