@@ -5,7 +5,7 @@ becomes `=`; both are told. A value that cannot be used is an error always.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -87,10 +87,11 @@ def parse_clauses(text: str, *, strict: bool = False) -> tuple[Filter, list[Igno
     if strict and ignored:
         first = ignored[0]
         raise InvalidFilter(f"filters[{first.index}]: {first.reason}")
-    return _all_of(parts), ignored
+    return all_of(parts), ignored
 
 
-def _all_of(parts: list[Filter]) -> Filter:
+def all_of(parts: Sequence[Filter]) -> Filter:
+    """All that say something; the one that does as it is."""
     kept = tuple(part for part in parts if part != EVERYTHING)
     return EVERYTHING if not kept else kept[0] if len(kept) == 1 else And(kept)
 
@@ -112,7 +113,7 @@ def _clause(index: int, clause: Any, ignored: list[Ignored]) -> Filter | None:
         ignored.append(Ignored(index, field, f"{field} has no operator {operator!r}; = was used"))
         operator = "="
     try:
-        return _condition(field, operator.lower(), clause["value"])
+        return condition_on(field, operator.lower(), clause["value"])
     except InvalidFilter as error:
         raise InvalidFilter(f"filters[{index}] ({field}): {error}") from error
 
@@ -123,14 +124,15 @@ def _allowed_operators(field: str) -> set[str] | None:
     return set() if field == "q" else OPERATORS.get(field)
 
 
-def _condition(field: str, operator: str, value: Any) -> Filter:  # noqa: PLR0911 (one way out an operator)
+def condition_on(field: str, operator: str, value: Any) -> Filter:  # noqa: PLR0911 (one way out an operator)
+    """What one clause means. Raises InvalidFilter for a value that cannot be used."""
     if field == "q":
         text = _text(value)
         return Contains(text) if text else EVERYTHING
     if operator in _DIFFERENT:
-        return Not(_condition(field, "=", value))
+        return Not(condition_on(field, "=", value))
     if operator in {"not_in", "not_like"}:
-        return Not(_condition(field, operator.removeprefix("not_"), value))
+        return Not(condition_on(field, operator.removeprefix("not_"), value))
     if operator in _ORDER:
         return _ordered(field, _ORDER[operator], _number(value))
     if operator == "between":

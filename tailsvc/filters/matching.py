@@ -10,6 +10,7 @@ from tailsvc.filters.nodes import (
     Between,
     Contains,
     Everything,
+    Exists,
     Filter,
     Like,
     Not,
@@ -31,6 +32,8 @@ def matches(condition: Filter, event: Event) -> bool:  # noqa: PLR0911 (one arm 
             return any(matches(part, event) for part in parts)
         case Not(part):
             return not matches(part, event)
+        case Exists(field):
+            return value_of(event, field) is not None
         case OneOf(field, values):
             return one_of(value_of(event, field), values, of_attribute=field.startswith(ATTRIBUTE_PREFIX))
         case Between():

@@ -54,6 +54,13 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
+class Exists:
+    """The field has a value, of whatever kind; an attribute that is null has none."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
 class OneOf:
     """The field equals one of the values.
 
@@ -91,6 +98,6 @@ class Contains:
     text: str
 
 
-Filter = Everything | And | Or | Not | OneOf | Between | Like | Contains
+Filter = Everything | And | Or | Not | Exists | OneOf | Between | Like | Contains
 
 EVERYTHING = Everything()

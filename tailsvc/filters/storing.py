@@ -3,9 +3,11 @@
 from dataclasses import fields
 from typing import Any
 
-from tailsvc.filters.nodes import And, Between, Contains, Everything, Filter, Like, Not, OneOf, Or
+from tailsvc.filters.nodes import And, Between, Contains, Everything, Exists, Filter, Like, Not, OneOf, Or
 
-_NODES: dict[str, type] = {node.__name__: node for node in (Everything, And, Or, Not, OneOf, Between, Like, Contains)}
+_NODES: dict[str, type] = {
+    node.__name__: node for node in (Everything, And, Or, Not, Exists, OneOf, Between, Like, Contains)
+}
 
 
 def to_json(condition: Filter) -> list[Any]:

@@ -15,6 +15,7 @@ from tailsvc.filters import (
     Between,
     Contains,
     Everything,
+    Exists,
     Filter,
     Like,
     Not,
@@ -28,12 +29,12 @@ from tailsvc.filters.numbers import as_number
 from tailsvc.filters.patterns import like
 from tailsvc.folding import upper
 from tailsvc.segments.attributes import MIXED, PLAIN, REST
-from tailsvc.segments.columns import Column, Number, Rows, Text
+from tailsvc.segments.columns import Column, Number, Rows, Text, presence
 from tailsvc.segments.dictionary import like_values
 from tailsvc.segments.frame import IS_BOT, MESSAGE, TEMPLATE, Frame
 from tailsvc.segments.search import rows_containing
 
-Leaf = OneOf | Between | Like
+Leaf = Exists | OneOf | Between | Like
 _BLOCK = 256
 # Fewer rows than this share of the values have their own values tested; for more, all are, and it is remembered.
 _FEW = 8
@@ -91,7 +92,7 @@ def find(condition: Filter, frame: Frame, rows: Rows) -> Possible:
             sure, possible = rows_containing(frame, needle)
             kept = rows[possible[rows]]
             return Possible(kept, bool(sure[kept].all()))
-        case OneOf() | Between() | Like():
+        case Exists() | OneOf() | Between() | Like():
             return _leaf(condition, frame, rows)
 
 
@@ -122,7 +123,7 @@ def _cost(condition: Filter) -> int:
             return 4
         case Like():
             return 2
-        case OneOf(field) | Between(field):
+        case Exists(field) | OneOf(field) | Between(field):
             return 3 if field.startswith(ATTRIBUTE_PREFIX) else 1
         case _:
             return 0
@@ -144,6 +145,8 @@ def _leaf(leaf: Leaf, frame: Frame, rows: Rows) -> Possible:
 def _on_column(leaf: Leaf, column: Column | None, rows: Rows) -> Rows:
     if column is None:
         return rows[:0]
+    if isinstance(leaf, Exists):
+        return _present(column, rows)
     if isinstance(column, Text):
         return _on_texts(leaf, column, rows)
     match leaf:
@@ -152,6 +155,11 @@ def _on_column(leaf: Leaf, column: Column | None, rows: Rows) -> Rows:
         case Between():
             return _in_range(column, rows, lambda numbers: _within(numbers, leaf))
     return rows[:0]
+
+
+def _present(column: Column, rows: Rows) -> Rows:
+    found: Rows = rows[presence(column)[rows]]
+    return found
 
 
 def _text_test(leaf: Leaf) -> Callable[[str], bool]:
@@ -199,6 +207,8 @@ def _within(numbers: Any, bounds: Between) -> Any:
 
 def _on_attribute(leaf: Leaf, frame: Frame, rows: Rows, name: str) -> Rows:
     plain = frame.columns.get(PLAIN + name)
+    if plain is not None and isinstance(leaf, Exists):
+        return _present(plain, rows)
     if isinstance(plain, Text):
         return _on_texts(leaf, plain, rows)
     if isinstance(plain, Number):
@@ -223,6 +233,8 @@ def _on_number_attribute(leaf: Leaf, column: Number, rows: Rows) -> Rows:
 
 def _test_value(leaf: Leaf, value: object) -> bool:
     match leaf:
+        case Exists():
+            return value is not None
         case OneOf(_, values):
             return one_of(value, values, of_attribute=True)
         case Between():

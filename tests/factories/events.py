@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from tailsvc.events import Event
-from tailsvc.filters import And, Between, Contains, Filter, Like, Not, OneOf, Or
+from tailsvc.filters import And, Between, Contains, Exists, Filter, Like, Not, OneOf, Or
 from tailsvc.filters.nodes import TEXT_FIELDS
 from tailsvc.timestamps import iso_text
 
@@ -37,6 +37,8 @@ events = st.builds(
 )
 
 leaves = st.one_of(
+    st.builds(Exists, st.one_of(text_fields, st.sampled_from(["status", "response_time_ms", "is_bot"]),
+              names.map("attributes.{}".format))),
     st.builds(OneOf, text_fields, st.lists(texts, min_size=1, max_size=3).map(tuple)),
     st.builds(OneOf, st.just("status"), st.lists(numbers.map(float), min_size=1, max_size=3).map(tuple)),
     st.builds(OneOf, st.just("is_bot"), st.lists(st.booleans(), min_size=1, max_size=2).map(tuple)),
