@@ -83,7 +83,8 @@ class MemoryEventStore:
             last = max(after, min(after + most, kept.last_id, kept.last_id if upto is None else upto))
             found = (kept.events.get(id_) for id_ in range(after + 1, last + 1))
             there = [one for one in found if one is not None and (start is None or one.event.timestamp >= start)]
-            return Stretch(after, last, last - after - len(there), kept.head(), there)
+            size = sum(len(one.event.raw) for one in there)
+            return Stretch(after, last, last - after - len(there), kept.head(), there, bytes=size)
 
     def first_since(self, stream: StreamRef, start: int) -> int | None:
         with self._lock:

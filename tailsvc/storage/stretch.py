@@ -26,6 +26,7 @@ class Stretch:
     head: Head
     events: Sequence[StoredEvent] = ()  # in order of id
     frames: Sequence[tuple[Frame, Rows]] = ()  # those that lie in pieces, and in which of their rows
+    bytes: int = 0  # of the raw lines, about
     # Told of a piece that turns out to be unreadable: the next read leaves it out.
     notice: Callable[[BrokenSegment], None] = lambda _error: None
 

@@ -32,6 +32,7 @@ def stretch_of(
 ) -> Stretch:
     """Of the snapshot's pieces, and of `rows`. Holds all it needs: a piece may go as soon as this is made."""
     frames: list[tuple[Frame, Rows]] = []
+    size = sum(len(stored.event.raw) for stored in rows)
     for piece in found.pieces:
         segment = payloads.segment(stream, piece)
         segment.hold()
@@ -40,8 +41,9 @@ def stretch_of(
             visible = visible_rows(frame, concerned, piece, found.deletions)
             if len(visible):
                 frames.append((frame, visible))
+                size += piece.raw_bytes * len(visible) // piece.events
     there = len(rows) + sum(len(visible) for _, visible in frames)
-    return Stretch(after, upto, upto - after - there, found.head, rows, frames)
+    return Stretch(after, upto, upto - after - there, found.head, rows, frames, size)
 
 
 def _between(frame: Frame, after: int, upto: int, selection: Selection) -> Rows:
