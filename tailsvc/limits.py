@@ -40,6 +40,12 @@ CLAUSES_PER_FILTER = 100
 VALUES_PER_CLAUSE = 1000
 PATTERN_CHARS = 4096
 CONTEXT_EVENTS = 100
+# A query is typed, or built by a console. As long as a needle may be; servers and proxies take addresses of 8 KiB.
+QUERY_CHARS = 4096
+# As many as clauses: each is tested on every event that the others leave.
+QUERY_TERMS = 100
+# Deletions keep their filter as JSON, where each level of AND within OR nests eight deep, and 254 is the most.
+QUERY_DEPTH = 25
 
 # A histogram is drawn: more buckets than a wide screen has columns help nobody, and each is counted and sent.
 HISTOGRAM_BUCKETS = 5_000

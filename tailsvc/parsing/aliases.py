@@ -9,6 +9,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
+from tailsvc.events import Event
 from tailsvc.parsing import columns
 from tailsvc.parsing.columns import ColumnReader, Reader
 from tailsvc.timestamps import read_moment
@@ -162,6 +163,22 @@ def find(name: str) -> Alias | None:
     if alias is None and not _is_snake(name) and len(name) <= _LONGEST and name.isascii():
         alias = _ALIASES.get(_snake(name))
     return alias
+
+
+def synonym(name: str) -> str | None:
+    """The field whose values are sent under this name as they are; None where they mean something else, or many things.
+
+    Not the names of times, of other units (`rt` is in seconds) and of levels as numbers.
+    """
+    alias = find(name)
+    if alias is None or alias.column in (columns.TIMESTAMP, columns.STDIO):
+        return None
+    is_read_otherwise = {name, _snake(name)} & (_UNITS_MS.keys() | _NAMED_READERS.keys())
+    return None if is_read_otherwise else Event._fields[alias.column]
+
+
+def synonyms() -> list[str]:
+    return [name for name in _ALIASES if synonym(name)]
 
 
 def leads_to_alias(name: str) -> bool:

@@ -1,0 +1,10 @@
+"""The query language: what people type, as a filter. `status:>=500 path:/api/* "timeout" NOT level:debug`.
+
+`words` splits the text, `parser` knows AND, OR, NOT and parentheses, `terms` what one term says about a field. It adds
+no meaning of its own: every term is a clause as `filters` reads it.
+"""
+
+from tailsvc.query_language.highlights import searched_texts
+from tailsvc.query_language.parser import parse_query
+
+__all__ = ["parse_query", "searched_texts"]
