@@ -20,7 +20,7 @@ from django.conf import settings
 
 from apps.engine import store
 from apps.http.metrics import COUNTS_COMPUTED
-from apps.query.questions import Question, read_filters
+from apps.query.questions import Question, recall_condition
 from tailsvc.queries import Selection
 from tailsvc.storage.base import StreamRef
 
@@ -44,6 +44,7 @@ class Counted:
     start: int | None
     until: int | None
     filters: str
+    query: str
     as_of: int | None
     mark: int = 0  # of the stream's last deletion
 
@@ -144,6 +145,7 @@ def total(stream: StreamRef, question: Question, selection: Selection) -> int:
             None if question.start_ms is None else question.start_ms * 1000,
             selection.end if explicit else None,
             question.filters or "",
+            question.query or "",
             selection.as_of if explicit else None,
         )
     )
@@ -156,7 +158,7 @@ def totals() -> Totals:
 
 
 def _compute(counted: Counted, now: float) -> int:
-    condition = read_filters(counted.filters)
+    condition = recall_condition(counted.filters, counted.query)
     until = counted.until if counted.until is not None else round(now * 1_000_000)
     return store().count(
         StreamRef(counted.stream_id, counted.team_id), Selection(counted.start, until, condition, counted.as_of)
@@ -172,4 +174,4 @@ def _ask_worker(counted: Counted) -> None:
 
 def of_fields(fields: dict[str, Any]) -> Counted:
     names = Counted.__slots__
-    return replace(Counted(0, 0, None, None, "", None), **{name: fields[name] for name in names})
+    return replace(Counted(0, 0, None, None, "", "", None), **{name: fields[name] for name in names})

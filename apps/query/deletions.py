@@ -22,7 +22,7 @@ class Deleted:
 
 
 def delete_events(stream: Asked, question: Question, *, actor: str, now: datetime) -> Deleted:
-    """Hide at once what a query with the same window and filters would find now. Raises TooManyDeletions."""
+    """Hide at once what a query with the same window, filters and query would find now. Raises TooManyDeletions."""
     walk = walks.begin(stream, question, now=now)
     last_id = store().head(stream.ref).last_id
     visible = replace(walk.selection, as_of=last_id)
@@ -46,6 +46,7 @@ def _record(stream: Asked, question: Question, done: Deleted, *, actor: str, now
         "start_time": done.start_ms,
         "end_time": done.end_ms,
         "filters": question.filters,
+        "query": question.query,
         "last_id": done.last_id,
         "deleted": done.count,
     }

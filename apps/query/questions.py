@@ -7,15 +7,16 @@ from dataclasses import dataclass, field, replace
 from tailsvc import limits
 from tailsvc.errors import InvalidQuery
 from tailsvc.filters import EVERYTHING, Filter, Ignored, parse_clauses
-from tailsvc.filters.clauses import OPERATORS
+from tailsvc.filters.clauses import OPERATORS, all_of
 from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
 from tailsvc.queries import Direction, Position, Split
+from tailsvc.query_language import parse_query
 from tailsvc.timestamps import read_iso
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 _LATEST_MS = limits.LATEST_MICROS // 1000
 _AFTER = re.compile(r"([^,]{1,40}),([0-9]{1,18})")
-_OF_DELETION = ("start_time", "end_time", "filters", "strict", "all")
+_OF_DELETION = ("start_time", "end_time", "filters", "query", "strict", "all")
 _FIELDS_ALLOWED = f"allowed are {', '.join(sorted(OPERATORS))} and {ATTRIBUTE_PREFIX}<name>"
 
 
@@ -29,7 +30,8 @@ class Question:
     direction: Direction | None = None
     cursor: str | None = None
     filters: str | None = None
-    filter: Filter = EVERYTHING
+    query: str | None = None
+    filter: Filter = EVERYTHING  # what filters and query say together
     ignored: list[Ignored] = field(default_factory=list)
     total: bool = True
 
@@ -40,7 +42,7 @@ class Question:
 
 
 def read_matches(params: Mapping[str, str]) -> Question:
-    """Which events are meant: the window and the filters. Raises InvalidQuery and InvalidFilter."""
+    """Which events are meant: the window, the filters and the query. Raises InvalidQuery and InvalidFilter."""
     return _matches(params, strict=_flag(params, "strict", default=False))
 
 
@@ -84,6 +86,8 @@ def read_deletion(params: Mapping[str, Sequence[str]]) -> Question:
     single = {name: values[0] for name, values in params.items()}
     if not _flag(single, "strict", default=True):
         raise InvalidQuery("strict", "A deletion is always strict: a clause that is ignored would delete too much.")
+    if "query" in single and not single["query"].strip():
+        raise InvalidQuery("query", "The query is empty; it would delete whatever the rest selects.")
     question = _matches(single, strict=True)
     _require_bounds(question, everything=_flag(single, "all", default=False))
     return question
@@ -129,8 +133,15 @@ def read_facet_limit(params: Mapping[str, str]) -> int:
     return limits.FACET_VALUES_DEFAULT if found is None else found
 
 
-def read_filters(text: str) -> Filter:
-    return _filters(text, strict=False)[0]
+def read_condition(params: Mapping[str, str]) -> Filter:
+    """What `filters` and `query` say together. Raises InvalidFilter and InvalidQuery."""
+    strict = _flag(params, "strict", default=False)
+    return _condition(params.get("filters"), params.get("query"), strict=strict)[0]
+
+
+def recall_condition(filters: str, query: str) -> Filter:
+    """Of the texts that a question brought before."""
+    return _condition(filters, query, strict=False)[0]
 
 
 def whole_number(params: Mapping[str, str], name: str, *, low: int, high: int) -> int | None:
@@ -147,25 +158,26 @@ def _matches(params: Mapping[str, str], *, strict: bool) -> Question:
     start, end = _millis(params, "start_time"), _millis(params, "end_time")
     if start is not None and end is not None and start > end:
         raise InvalidQuery("end_time", "end_time lies before start_time.")
-    filters = params.get("filters")
-    condition, ignored = _filters(filters, strict=strict)
-    return Question(start_ms=start, end_ms=end, filters=filters, filter=condition, ignored=ignored)
+    filters, query = params.get("filters"), params.get("query")
+    condition, ignored = _condition(filters, query, strict=strict)
+    return Question(start_ms=start, end_ms=end, filters=filters, query=query, filter=condition, ignored=ignored)
 
 
 def _require_bounds(question: Question, *, everything: bool) -> None:
     has_bounds = not question.is_tail or question.filter != EVERYTHING
     if everything and has_bounds:
-        raise InvalidQuery("all", "all=true goes without a window and without filters.")
+        raise InvalidQuery("all", "all=true goes without a window, filters and query.")
     if not everything and not has_bounds:
-        raise InvalidQuery("all", "Send a window or filters; all=true deletes everything.")
+        raise InvalidQuery("all", "Send a window, filters or a query; all=true deletes everything.")
 
 
 def _names_attribute(name: str) -> bool:
     return name.startswith(ATTRIBUTE_PREFIX) and name != ATTRIBUTE_PREFIX
 
 
-def _filters(text: str | None, *, strict: bool) -> tuple[Filter, list[Ignored]]:
-    return parse_clauses(text, strict=strict) if text else (EVERYTHING, [])
+def _condition(filters: str | None, query: str | None, *, strict: bool) -> tuple[Filter, list[Ignored]]:
+    clauses, ignored = parse_clauses(filters, strict=strict) if filters else (EVERYTHING, [])
+    return all_of([clauses, parse_query(query or "")]), ignored
 
 
 def _millis(params: Mapping[str, str], name: str) -> int | None:

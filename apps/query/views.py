@@ -32,10 +32,12 @@ _BESIDE = {"type": "integer", "minimum": 0, "maximum": limits.CONTEXT_EVENTS, "d
 _INTERVAL = {"type": "integer", "minimum": 1, "maximum": limits.LATEST_MICROS // 1000}
 _VALUES = {"type": "integer", "minimum": 1, "maximum": limits.FACET_VALUES, "default": limits.FACET_VALUES_DEFAULT}
 _FILTERS = OpenApiParameter("filters", str, description="JSON array of clauses {field, operator, value}.")
+_QUERY = OpenApiParameter("query", str, description="In the query language; holds together with `filters`.")
 _MATCHES = [
     OpenApiParameter("start_time", _MILLIS, description="Unix time in ms, inclusive; as far back as logs are kept."),
     OpenApiParameter("end_time", _MILLIS, description="Unix time in ms, inclusive; now if not given."),
     _FILTERS,
+    _QUERY,
     OpenApiParameter("strict", bool, description="Refuse what would be ignored."),
 ]
 _DIRECTIONS = [direction.value for direction in Direction]
@@ -75,6 +77,7 @@ class LogList(QueryView):
             OpenApiParameter("cursor", str, description="`meta.next_cursor` of the page before; suffices alone."),
             OpenApiParameter("direction", str, enum=_DIRECTIONS, description="desc, newest first, if not given."),
             _FILTERS,
+            _QUERY,
             OpenApiParameter("strict", bool, description="Refuse what would be ignored."),
             OpenApiParameter("total", bool, description="false: do not count."),
         ],
@@ -91,6 +94,7 @@ class LogList(QueryView):
                 "end_time", _MILLIS, description="Unix time in ms, inclusive; now if only a start is given."
             ),
             _FILTERS,
+            _QUERY,
             OpenApiParameter("strict", bool, description="Always true: what a query would ignore is refused."),
             OpenApiParameter("all", bool, description="true: everything; goes without the others."),
         ],

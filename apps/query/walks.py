@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.accounts.callers import PlanLimits
-from apps.query.questions import Question, read_filters
+from apps.query.questions import Question, recall_condition
 from apps.streams.models import Stream
 from tailsvc import cursors, retention
 from tailsvc.cursors import Cursor, require_same
@@ -84,10 +84,16 @@ def resume(stream: Asked, question: Question, *, now: datetime) -> Walk:
     require_same("start_time", question.start_ms, cursor.start_ms)
     require_same("end_time", question.end_ms, cursor.end_ms)
     require_same("filters", question.filters, cursor.filters)
+    require_same("query", question.query, cursor.query)
     require_same("direction", question.direction, cursor.direction)
-    resumed = replace(question, start_ms=cursor.start_ms, end_ms=cursor.end_ms)
-    if question.filters is None and cursor.filters:
-        resumed = replace(resumed, filters=cursor.filters, filter=read_filters(cursor.filters))
+    resumed = replace(
+        question,
+        start_ms=cursor.start_ms,
+        end_ms=cursor.end_ms,
+        filters=cursor.filters,
+        query=cursor.query,
+        filter=recall_condition(cursor.filters, cursor.query),
+    )
     return Walk(resumed, cursor, cursor.direction, cursor.until, retention.edge(stream.retention, micros(now)))
 
 
@@ -101,7 +107,7 @@ def cursor_text(stream: Asked, walk: Walk, place: Position, head: Head, *, total
         end_ms=walk.question.end_ms,
         until=walk.until,
         filters=walk.question.filters or "",
-        query="",
+        query=walk.question.query or "",
         direction=walk.direction,
         total=total,
     )

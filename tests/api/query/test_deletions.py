@@ -162,6 +162,7 @@ def test_it_is_written_down(api: Api, world: World, now: int) -> None:
         "start_time": None,
         "end_time": now // 1000,
         "filters": '[{"field":"level","operator":"=","value":"INFO"}]',
+        "query": None,
         "last_id": 2,
         "deleted": 2,
     }

@@ -47,7 +47,7 @@ class World:
 
 @pytest.fixture
 def counted() -> Counted:
-    return Counted(1, 1, None, None, unique("filters"), None)
+    return Counted(1, 1, None, None, unique("filters"), "", None)
 
 
 def test_asked_every_five_seconds_for_three_minutes_it_is_counted_in_a_request_once(counted: Counted) -> None:
@@ -134,12 +134,13 @@ def test_one_computation_at_a_time_for_each_key(counted: Counted) -> None:
 def test_different_questions_have_different_totals() -> None:
     filters = unique("filters")
     keys = {
-        Counted(1, 1, None, None, filters, None).key,
-        Counted(2, 1, None, None, filters, None).key,
-        Counted(1, 2, None, None, filters, None).key,
-        Counted(1, 1, 5, None, filters, None).key,
-        Counted(1, 1, None, 5, filters, None).key,
-        Counted(1, 1, None, None, filters + "x", None).key,
-        Counted(1, 1, None, None, filters, 5).key,
+        Counted(1, 1, None, None, filters, "", None).key,
+        Counted(2, 1, None, None, filters, "", None).key,
+        Counted(1, 2, None, None, filters, "", None).key,
+        Counted(1, 1, 5, None, filters, "", None).key,
+        Counted(1, 1, None, 5, filters, "", None).key,
+        Counted(1, 1, None, None, filters + "x", "", None).key,
+        Counted(1, 1, None, None, filters, "x", None).key,
+        Counted(1, 1, None, None, filters, "", 5).key,
     }
-    assert len(keys) == 7
+    assert len(keys) == 8
