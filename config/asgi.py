@@ -15,11 +15,15 @@ _django = get_asgi_application()
 
 from django.conf import settings  # noqa: E402 (after Django's set-up)
 
+from apps.http import routing  # noqa: E402 (after Django's set-up)
 from apps.http.asgi import Endpoint, Receive, Scope, Send, with_small_bodies  # noqa: E402
+from apps.http.routing import LiveRoute  # noqa: E402
 from apps.ingest import asgi as ingest  # noqa: E402
 from apps.query import asgi as query  # noqa: E402
+from apps.query import tails  # noqa: E402
+from apps.tail.following import following  # noqa: E402
 
-__all__ = ["RAW_ROUTES", "application", "celery_app"]
+__all__ = ["LIVE_ROUTES", "RAW_ROUTES", "application", "celery_app"]
 
 # A web worker that outlives its master would go on answering on the shared port.
 die_with_parent()
@@ -29,6 +33,10 @@ django_application = with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_
 
 # Pages of logs and their kin, and behind them whatever else there is.
 _reads = query.in_front_of(django_application)
+
+# Answers without an end, and behind them the rest.
+LIVE_ROUTES = [LiveRoute(tails.ROUTE, tails.tail)]
+_others = routing.in_front_of(_reads, LIVE_ROUTES)
 
 # (prefix of the path, endpoint): what does not pass through Django. The isolation tests read this table.
 RAW_ROUTES: list[tuple[str, Endpoint]] = [(ingest.PREFIX, ingest.ingest)]
@@ -52,12 +60,14 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "lifespan":
         await _lifespan(receive, send)
         return
-    await _reads(scope, receive, send)
+    await _others(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            following().stop()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

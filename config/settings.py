@@ -75,9 +75,11 @@ INSTALLED_APPS = [
     "apps.http",
     "apps.accounts",
     "apps.streams",
+    "apps.tail",
     "apps.ingest",
     "apps.query",
     "apps.compaction",
+    "apps.lifecycle",
     "apps.retention",
     "apps.ops",
 ]
@@ -159,7 +161,12 @@ SPECTACULAR_SETTINGS = {
         "apps.http.schema.add_problems",
         "apps.ingest.schema.add_ingest",
     ],
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "ReplicaStatus": "apps.lifecycle.kinds.REPLICA_STATUSES",
+        "BuildStatus": "apps.lifecycle.kinds.BUILD_STATUSES",
+        "BuildEnd": "apps.lifecycle.kinds.BUILD_ENDS",
+        "ConditionStatus": "apps.lifecycle.kinds.CONDITION_STATUSES",
+    },
 }
 
 # Celery

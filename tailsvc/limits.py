@@ -46,6 +46,8 @@ QUERY_CHARS = 4096
 QUERY_TERMS = 100
 # Deletions keep their filter as JSON, where each level of AND within OR nests eight deep, and 254 is the most.
 QUERY_DEPTH = 25
+# What a follower may have of the past by count: a screenful of a long terminal's memory; more is a query's business.
+TAIL_LINES = 10_000
 
 # A histogram is drawn: more buckets than a wide screen has columns help nobody, and each is counted and sent.
 HISTOGRAM_BUCKETS = 5_000

@@ -4,7 +4,7 @@ Reads only, but for a token's last use. Whatever it answers about a token that d
 whether it is unknown, revoked, expired or its owner gone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.db.models import OuterRef, Q, Subquery
 from django.http import HttpRequest
+from django.utils import timezone
 
-from apps.accounts.abilities import Role, effective
+from apps.accounts.abilities import Ability, Role, effective
 from apps.accounts.callers import Caller, PlanLimits
 from apps.accounts.models import Membership, PersonalAccessToken, Team, User
 from apps.accounts.scope import maintenance
@@ -45,6 +46,31 @@ def find_caller(digest: bytes, *, now: datetime) -> Caller | None:
             return None
         _note_use(token, now)
     return _caller(token, token.role)
+
+
+CallerKey = tuple[int, int, int]  # the token, 0 for a log-in; the user; the team
+
+
+def key_of(caller: Caller) -> CallerKey:
+    return (caller.token_id or 0, caller.user_id, caller.team_id)
+
+
+def those_who_may_read(callers: Collection[CallerKey]) -> set[CallerKey]:
+    """Who of these still may read streams, as of now."""
+    now = timezone.now()
+    with maintenance():
+        members = Membership.objects.filter(user_id__in={user for _, user, _ in callers}, user__is_active=True)
+        roles = {(user, team): role for user, team, role in members.values_list("user_id", "team_id", "role")}
+        tokens = PersonalAccessToken.objects.filter(_live(now), pk__in={token for token, _, _ in callers if token})
+        abilities = dict(tokens.values_list("pk", "abilities"))
+    every = [ability.value for ability in Ability]
+    found = set()
+    for token, user, team in callers:
+        role = roles.get((user, team))
+        given = abilities.get(token, ()) if token else every
+        if role is not None and Ability.STREAMS_READ in effective(given, role):
+            found.add((token, user, team))
+    return found
 
 
 def teams_of(user_id: int) -> list[TeamOfUser]:

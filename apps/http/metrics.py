@@ -26,6 +26,10 @@ FLUSH_EVENTS = Histogram(
 )
 WAITING_BYTES = Gauge("tailsvc_ingest_waiting_bytes", "Bytes that wait for their commit", multiprocess_mode="livesum")
 
+FOLLOWERS = Gauge("tailsvc_followers", "Followers that are open", multiprocess_mode="livesum")
+FOLLOWED_EVENTS = Counter("tailsvc_followed_events_total", "Events sent to followers")
+FOLLOWERS_CUT = Counter("tailsvc_followers_cut_total", "Followers that did not read and were cut")
+
 QUERY_SECONDS = Histogram("tailsvc_query_seconds", "Time in the store", ["kind"], buckets=_SECONDS)
 COUNTS_COMPUTED = Counter("tailsvc_counts_computed_total", "Totals computed", ["where"])
 RETENTION_EVENTS = Counter("tailsvc_retention_events_total", "Events deleted by retention")

@@ -4,23 +4,22 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from operator import itemgetter
 
 import orjson
 
 from apps.engine import store
 from apps.http import metrics
 from apps.streams.lookups import IngestGrant
+from apps.tail.following import appended
 from tailsvc import limits
 from tailsvc.clock import system_clock
 from tailsvc.errors import InvalidInput
+from tailsvc.event_tables import EventTables
 from tailsvc.events import Event, ParsedBody, Rejection
 from tailsvc.intake import Intake
 from tailsvc.parsing import BodyKind, parse_body
-from tailsvc.storage.base import Batch, RetryKey
+from tailsvc.storage.base import Batch, RetryKey, StreamRef
 from tailsvc.timestamps import iso_text
-
-_TIMESTAMP = itemgetter(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +62,8 @@ def checked_key(text: str | None) -> str | None:
 def _refuse_old(parsed: ParsedBody, received_at: int, grant: IngestGrant) -> ParsedBody:
     """What retention would take at once is told, not swallowed."""
     edge = received_at - int(grant.retention.total_seconds()) * 1_000_000
-    # Bodies of recent events, that is nearly all, pass with one comparison each.
-    if not parsed.events or min(map(_TIMESTAMP, parsed.events)) >= edge:
+    # Bodies of recent events, that is nearly all, pass at once.
+    if not parsed.events or EventTables.of(parsed.events).oldest >= edge:
         return parsed
     reason = f"older than the stream's retention, which begins at {iso_text(edge)}"
     fresh: list[Event] = []
@@ -90,9 +89,11 @@ def _answer(parsed: ParsedBody) -> bytes:
     )
 
 
-def _observe(seconds: float, batches: Sequence[Batch]) -> None:
+def _observe(stream: StreamRef, seconds: float, batches: Sequence[Batch]) -> None:
     """Once a commit, not once a request: with small requests that is much less."""
     events = sum(len(batch.events) for batch in batches)
+    if events:
+        appended(stream)
     metrics.FLUSH_SECONDS.observe(seconds)
     metrics.FLUSH_EVENTS.observe(events)
     metrics.INGEST_EVENTS.inc(events)

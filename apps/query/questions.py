@@ -11,6 +11,7 @@ from tailsvc.filters.clauses import OPERATORS, all_of
 from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
 from tailsvc.queries import Direction, Position, Split
 from tailsvc.query_language import parse_query
+from tailsvc.tail.places import Place, read_place
 from tailsvc.timestamps import read_iso
 
 _TRUE, _FALSE = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
@@ -71,6 +72,32 @@ def read_after(params: Mapping[str, str]) -> Position | None:
     if match is None or moment is None or moment[0] > limits.LATEST_MICROS:
         raise InvalidQuery("after", "after must be the timestamp and the id of an event, with a comma between them.")
     return Position(moment[0], int(match[2]))
+
+
+@dataclass(frozen=True, slots=True)
+class TailQuestion:
+    """What is to be followed, and from where; times in microseconds."""
+
+    condition: Filter
+    since: int | None
+    lines: int | None
+    after: Place | None
+    follow: bool
+
+
+def read_tail(params: Mapping[str, str], last_event_id: str | None) -> TailQuestion:
+    """`last_event_id` is what a browser sends when it connects again: then it is there that it goes on."""
+    for name in ("start_time", "end_time", "cursor", "direction"):
+        if name in params:
+            raise InvalidQuery(name, f"A tail has no {name}; it takes since, lines, after, filters, query and follow.")
+    after = last_event_id or params.get("after")
+    return TailQuestion(
+        condition=read_condition(params),
+        since=_moment(params, "since"),
+        lines=whole_number(params, "lines", low=0, high=limits.TAIL_LINES),
+        after=None if after is None else read_place("after", after),
+        follow=_flag(params, "follow", default=True),
+    )
 
 
 def read_deletion(params: Mapping[str, Sequence[str]]) -> Question:
@@ -185,6 +212,19 @@ def _millis(params: Mapping[str, str], name: str) -> int | None:
         return whole_number(params, name, low=0, high=_LATEST_MS)
     except InvalidQuery as error:
         raise InvalidQuery(name, f"{name} must be a Unix time in milliseconds.") from error
+
+
+def _moment(params: Mapping[str, str], name: str) -> int | None:
+    """Unix milliseconds or ISO 8601 -> microseconds."""
+    text = params.get(name)
+    found = read_iso(text) if text is not None and not text.isdigit() else None
+    if found is not None and found[0] <= limits.LATEST_MICROS:
+        return found[0]
+    try:
+        millis = whole_number(params, name, low=0, high=_LATEST_MS)
+    except InvalidQuery as error:
+        raise InvalidQuery(name, f"{name} must be a Unix time in milliseconds, or a time in ISO 8601.") from error
+    return None if millis is None else millis * 1000
 
 
 def _direction(params: Mapping[str, str]) -> Direction | None:

@@ -1,5 +1,6 @@
 """Look-ups for the plain ASGI endpoints: whose stream an ingest token is for, and to which stream an address leads."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -52,6 +53,12 @@ def find_grant(claims: Claims, *, now: datetime) -> IngestGrant | None:
     stream = token.stream
     plan = PlanLimits.of(stream.team.plan)
     return IngestGrant(stream.ref, stream.uuid, stream.slug, token.jti, plan, stream.retention(plan.retention_hours))
+
+
+def those_that_live(streams: Collection[int]) -> set[int]:
+    """Which of these streams, of whatever teams, are there and not deleted."""
+    with maintenance():
+        return set(Stream.objects.filter(pk__in=streams, deleted_at__isnull=True).values_list("pk", flat=True))
 
 
 def recent_stream(team_id: int, address: str) -> Stream:

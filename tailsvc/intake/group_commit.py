@@ -39,7 +39,7 @@ class _Lane:
 
 
 class Intake:
-    """Takes batches from any thread. `observe(seconds, batches)` is told of every commit and of what it appended."""
+    """Takes batches from any thread. `observe(stream, seconds, batches)` is told of each commit."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Intake:
         clock: Clock,
         *,
         threads: int = 4,
-        observe: Callable[[float, Sequence[Batch]], None] = lambda _seconds, _batches: None,
+        observe: Callable[[StreamRef, float, Sequence[Batch]], None] = lambda _stream, _seconds, _batches: None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -165,6 +165,8 @@ class Intake:
             else:
                 fresh = zip(batches, outcomes, strict=True)
                 self._observe(
-                    time.monotonic() - started, [batch for batch, outcome in fresh if isinstance(outcome, Appended)]
+                    stream,
+                    time.monotonic() - started,
+                    [batch for batch, outcome in fresh if isinstance(outcome, Appended)],
                 )
                 return outcomes

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
@@ -46,7 +47,8 @@ class Hub:
         """Something was appended to these streams. From any thread."""
         followed = [stream for stream in streams if stream in self._watches]
         if followed:
-            self._loop.call_soon_threadsafe(self._hint, followed)
+            with suppress(RuntimeError):  # the loop was closed just now
+                self._loop.call_soon_threadsafe(self._hint, followed)
 
     def follow(self, stream: StreamRef, start: Start, condition: Filter, render: "Render[T]") -> "Follower[T]":
         """Close it in the end."""

@@ -66,7 +66,8 @@ class Shared:
         return found
 
     async def _make(self, condition: Filter, render: "Render[T]") -> tuple[int, T]:
-        return await self._in_thread(lambda: render_stretch(self.stretch, condition, render))
+        made: tuple[int, T] = await self._in_thread(lambda: render_stretch(self.stretch, condition, render))
+        return made
 
 
 def render_stretch(stretch: Stretch, condition: Filter, render: "Render[T]") -> tuple[int, T]:

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class TailConfig(AppConfig):
+    name = "apps.tail"
+    label = "tail"

@@ -1,0 +1,41 @@
+"""Why a follower ends. Each dialect says it in its own form."""
+
+
+class Ended(Exception):
+    """`reason` is for programs, the text for people."""
+
+    reason = "ended"
+
+
+class StreamDeleted(Ended):
+    reason = "stream_deleted"
+
+    def __init__(self) -> None:
+        super().__init__("The stream was deleted.")
+
+
+class RightsEnded(Ended):
+    reason = "rights_ended"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The token may not read this stream any more: it was revoked, expired, or its user's role changed."
+        )
+
+
+class ClientGone(Ended):
+    reason = "client_gone"
+
+
+class TooSlow(Ended):
+    reason = "too_slow"
+
+    def __init__(self) -> None:
+        super().__init__("The client did not read what it was sent.")
+
+
+class ServerStopping(Ended):
+    reason = "server_stopping"
+
+    def __init__(self) -> None:
+        super().__init__("The server is being stopped; connect again.")

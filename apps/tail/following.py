@@ -1,0 +1,155 @@
+"""The one way to follow a stream, for every dialect."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+from django.conf import settings
+from django.db import connections
+
+from apps.accounts.callers import Caller
+from apps.accounts.lookups import CallerKey, key_of, those_who_may_read
+from apps.engine import store
+from apps.http import metrics
+from apps.streams.lookups import those_that_live
+from apps.tail.ends import Ended, RightsEnded, ServerStopping, StreamDeleted
+from apps.tail.hints import Listener, teller
+from apps.tail.quota import Quota
+from tailsvc.filters import Filter
+from tailsvc.storage.base import EventStore, StreamRef
+from tailsvc.tail import Follower, Hub, Start
+from tailsvc.tail.watch import Render
+
+# Rights and streams are looked at that often: whoever lost them is cut well within 5 s.
+STANDING_SECONDS = 2.0
+POLL_SECONDS = 2.0
+POLL_WITHOUT_HINTS_SECONDS = 0.25
+
+T = TypeVar("T")
+# Where a follower begins; asked in a thread, as it reads.
+BeginAt = Callable[[EventStore], Start]
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a follower's right to follow rests on."""
+
+    caller: CallerKey
+    stream: StreamRef
+
+
+class Following:
+    """All followers of one event loop."""
+
+    def __init__(self) -> None:
+        self._listener = Listener(settings.REDIS_URL, self.hint)
+        self._hub = Hub(store(), poll_seconds=self._poll_seconds)
+        self._quota = Quota(settings.REDIS_URL)
+        self._standing: dict[Follower[Any], _Standing] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_stopping = False
+
+    @asynccontextmanager
+    async def follow(
+        self, caller: Caller, stream: StreamRef, begin: BeginAt, condition: Filter, render: "Render[T]"
+    ) -> "AsyncIterator[Follower[T]]":
+        """Raises Problem 429, and what `begin` raises. `next` of the follower raises Ended.
+
+        `render` must be one function for many followers, not one made for each.
+        """
+        if self._is_stopping:
+            raise ServerStopping
+        self._run()
+        await asyncio.to_thread(self._quota.take, stream.team_id, caller.plan.max_followers)
+        try:
+            start = await self._hub.in_thread(lambda: begin(store()))
+            follower = self._hub.follow(stream, start, condition, render)
+        except BaseException:
+            self._quota.give_back(stream.team_id)
+            raise
+        self._standing[follower] = _Standing(key_of(caller), stream)
+        metrics.FOLLOWERS.inc()
+        try:
+            yield follower
+        finally:
+            follower.close()
+            del self._standing[follower]
+            self._quota.give_back(stream.team_id)
+            metrics.FOLLOWERS.dec()
+
+    def stop(self) -> None:
+        """End all followers; nobody may begin any more."""
+        self._is_stopping = True
+        self._hub.end_all(ServerStopping())
+        for task in self._tasks:
+            task.cancel()
+
+    def hint(self, streams: Sequence[int]) -> None:
+        """Something was appended to them. From any thread."""
+        self._hub.hint(streams)
+
+    def _poll_seconds(self) -> float:
+        return POLL_SECONDS if self._listener.is_up else POLL_WITHOUT_HINTS_SECONDS
+
+    def _run(self) -> None:
+        if not self._tasks:
+            self._tasks = [asyncio.ensure_future(self._listener.listen()), asyncio.ensure_future(self._look_on())]
+
+    async def _look_on(self) -> None:
+        while True:
+            await asyncio.sleep(STANDING_SECONDS)
+            try:
+                await self._look()
+            except Exception as error:  # noqa: BLE001 (the database may be away; they are looked at again soon)
+                _log.warning("the rights of followers could not be looked at", error=repr(error))
+
+    async def _look(self) -> None:
+        standing = dict(self._standing)
+        ended = await asyncio.to_thread(_ended, standing)
+        for follower, reason in ended.items():
+            follower.end(reason)
+        await asyncio.to_thread(self._quota.renew)
+
+
+_followings: dict[asyncio.AbstractEventLoop, Following] = {}
+
+
+def following() -> Following:
+    """The running loop's. A process has one loop for as long as it lives; tests have many."""
+    loop = asyncio.get_running_loop()
+    found = _followings.get(loop)
+    if found is None:
+        for ended in [one for one in _followings if one.is_closed()]:
+            del _followings[ended]
+        found = _followings[loop] = Following()
+    return found
+
+
+def appended(stream: StreamRef) -> None:
+    """Tell all who follow it, in this process and in others. From any thread, after the commit; never fails."""
+    for loop, one in list(_followings.items()):
+        if not loop.is_closed():
+            one.hint([stream.stream_id])
+    teller().tell(stream.stream_id)
+
+
+def _ended(standing: "Mapping[Follower[Any], _Standing]") -> "dict[Follower[Any], Ended]":
+    """Those that have to end, and why. Two statements, however many follow."""
+    if not standing:
+        return {}
+    try:
+        may_read = those_who_may_read({one.caller for one in standing.values()})
+        living = those_that_live({one.stream.stream_id for one in standing.values()})
+    finally:
+        connections.close_all()  # gives this thread's connection back to the pool
+    ended: dict[Follower[Any], Ended] = {}
+    for follower, one in standing.items():
+        if one.stream.stream_id not in living:
+            ended[follower] = StreamDeleted()
+        elif one.caller not in may_read:
+            ended[follower] = RightsEnded()
+    return ended

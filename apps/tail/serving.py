@@ -1,0 +1,59 @@
+"""A follower's chunks as one HTTP answer, whatever the dialect's form."""
+
+from typing import Protocol
+
+import structlog
+
+from apps.http import metrics
+from apps.http.streaming import NotRead, Reply
+from apps.tail.ends import ClientGone, Ended, ServerStopping
+from tailsvc.tail import Chunk, Follower
+
+_log = structlog.get_logger(__name__)
+
+
+class Form(Protocol):
+    """How a dialect writes what is not an event. Whatever it has no word for is empty."""
+
+    heartbeat_seconds: float
+
+    def heartbeat(self, follower: Follower[bytes]) -> bytes:
+        """Sent after so many seconds of silence."""
+
+    def notice(self, chunk: Chunk[bytes]) -> bytes:
+        """Events are missing, or the stream was restored."""
+
+    def end(self, reason: Ended) -> bytes:
+        """The last that is sent."""
+
+
+async def serve(reply: Reply, follower: Follower[bytes], form: Form, *, until: int | None = None) -> None:
+    """Send what comes until one side ends; with `until`, only as far as that id."""
+    reply.on_gone = lambda: follower.end(ClientGone())
+    try:
+        await _send_on(reply, follower, form, until)
+        await reply.finish()
+    except ClientGone:
+        pass
+    except ServerStopping as reason:
+        # Without a proper end where the dialect has no word for it: nobody shall take it for the end of the log.
+        text = form.end(reason)
+        if text:
+            await reply.finish(text)
+    except Ended as reason:
+        await reply.finish(form.end(reason))
+    except NotRead:
+        metrics.FOLLOWERS_CUT.inc()
+        _log.info("a follower did not read and was cut", behind=follower.behind)
+
+
+async def _send_on(reply: Reply, follower: Follower[bytes], form: Form, until: int | None) -> None:
+    while until is None or follower.after < until:
+        chunk = await follower.next(form.heartbeat_seconds if until is None else 0)
+        if chunk is None:
+            text = form.heartbeat(follower) if until is None else b""
+        else:
+            metrics.FOLLOWED_EVENTS.inc(chunk.events)
+            notice = form.notice(chunk) if chunk.missing or chunk.restored else b""
+            text = notice + (chunk.made or b"")
+        await reply.write(text)
