@@ -15,6 +15,7 @@ app.conf.beat_schedule = {
     "compaction.sweep": {"task": "compaction.sweep", "schedule": 2.0, "options": {"expires": 2}},
     "retention.sweep": {"task": "retention.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "retention.purge": {"task": "retention.purge", "schedule": 600.0, "options": {"expires": 600}},
+    "lifecycle.forget": {"task": "lifecycle.forget", "schedule": 300.0, "options": {"expires": 300}},
     "retention.forget": {"task": "retention.forget", "schedule": 3600.0, "options": {"expires": 3600}},
     "ingest.store_usage": {"task": "ingest.store_usage", "schedule": 20.0, "options": {"expires": 20}},
 }

@@ -12,5 +12,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.streams.urls")),
     path("", include("apps.ingest.urls")),
     path("", include("apps.query.urls")),
+    path("", include("apps.lifecycle.urls")),
     path("", include("apps.ops.urls")),
 ]

@@ -23,6 +23,8 @@ class PlanLimits:
     ingest_requests_per_minute: int | None
     query_requests_per_minute: int | None
     max_followers: int | None
+    lifecycle_event_hours: int = 1
+    build_log_hours: int = 72
 
     @classmethod
     def of(cls, plan: Plan) -> PlanLimits:

@@ -25,6 +25,9 @@ class Plan(models.Model):
     ingest_requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
     query_requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
     max_followers = models.PositiveIntegerField(null=True, blank=True)
+    # What the platform saw is news, and a build's log of use until the next build: both are kept for less time.
+    lifecycle_event_hours = models.PositiveIntegerField(default=1)
+    build_log_hours = models.PositiveIntegerField(default=72)
 
     def __str__(self) -> str:
         return self.name

@@ -42,6 +42,8 @@ class PlanSerializer(_Plain):
     ingest_requests_per_minute = serializers.IntegerField(allow_null=True)
     query_requests_per_minute = serializers.IntegerField(allow_null=True)
     max_followers = serializers.IntegerField(allow_null=True)
+    lifecycle_event_hours = serializers.IntegerField()
+    build_log_hours = serializers.IntegerField()
 
 
 class TeamSerializer(_Plain):

@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from apps.accounts.abilities import Ability
 from apps.accounts.api import TeamView
 from apps.accounts.models import Team
-from apps.http.problems import not_found, unprocessable
+from apps.http.parameters import whole_number
+from apps.http.problems import not_found
 from apps.streams import ingest_tokens, services
 from apps.streams.models import IngestToken, Stream
 from apps.streams.serializers import (
@@ -62,8 +63,8 @@ class StreamList(StreamView):
         ],
     )
     def get(self, request: Request) -> Response:
-        after = _whole_number(request, "after", default=0, low=0, high=2**63 - 1)
-        limit = _whole_number(request, "limit", default=PAGE_STREAMS, low=1, high=PAGE_STREAMS_MAX)
+        after = whole_number(request.query_params, "after", default=0, low=0, high=2**63 - 1)
+        limit = whole_number(request.query_params, "limit", default=PAGE_STREAMS, low=1, high=PAGE_STREAMS_MAX)
         found = list(Stream.objects.filter(deleted_at__isnull=True, pk__gt=after).order_by("pk")[: limit + 1])
         streams, has_more = found[:limit], len(found) > limit
         context = {"has_events": services.has_events(streams)}
@@ -205,12 +206,3 @@ class UserPlan(TeamView):
                 "permissions": {"can_create_streams": has_room and Ability.STREAMS_CREATE in self.caller.abilities},
             }
         )
-
-
-def _whole_number(request: Request, name: str, *, default: int, low: int, high: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
-        return int(text)
-    raise unprocessable(**{name: f"must be a whole number from {low} to {high}."})

@@ -14,6 +14,7 @@ OPENS_MAINTENANCE = {
     "apps.accounts.upkeep",  # Celery
     "apps.ingest.usage",  # Celery
     "apps.compaction.services",  # Celery
+    "apps.lifecycle.upkeep",  # Celery
     "apps.retention.services",  # Celery
     "apps.streams.ingest_tokens",  # the signing keys, which are the service's and not a team's
     "apps.streams.lookups",  # whose ingest token is it? asked before a team is known

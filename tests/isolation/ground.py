@@ -11,12 +11,15 @@ from apps.accounts.models import AuditEntry, Membership, PersonalAccessToken, Te
 from apps.accounts.scope import maintenance
 from apps.accounts.tokens import digest
 from apps.engine import store
+from apps.lifecycle.models import BuildChunk, BuildLog, LifecycleEvent, Replica
 from apps.streams.models import IngestToken, Stream
 from tailsvc.queries import Selection
 from tailsvc.storage.base import Batch
 from tests.factories.accounts import make_member, make_team, make_token, make_user
+from tests.factories.lifecycle import settle_lifecycle
 from tests.factories.streams import delete_stream, lines, make_stream, now_micros
 
+LIFECYCLE = (Replica, LifecycleEvent, BuildLog, BuildChunk)
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -49,6 +52,7 @@ class Ground:
         with maintenance():
             return [
                 list(Stream.objects.filter(team=self.team).order_by("pk").values()),
+                *(list(model.objects.filter(team=self.team).order_by("pk").values()) for model in LIFECYCLE),
                 list(IngestToken.objects.filter(team=self.team).order_by("pk").values()),
                 list(Membership.objects.filter(team=self.team).order_by("pk").values()),
                 list(PersonalAccessToken.objects.filter(team=self.team).order_by("pk").values("pk", "revoked_at")),
@@ -69,6 +73,7 @@ def make_ground() -> Ground:
     member = make_member(team, Role.MEMBER)
     stream, ingest_token = make_stream(team)
     _append(stream)
+    settle_lifecycle(stream, f"{team.slug}-replica", f"{team.slug}-build")
     deleted, _ = make_stream(team)
     delete_stream(deleted)
     with maintenance():
@@ -77,6 +82,8 @@ def make_ground() -> Ground:
             "deleted": str(deleted.uuid),
             "slug": team.slug,
             "event": "2",
+            "replica": f"{team.slug}-replica",
+            "build": f"{team.slug}-build",
             "jti": str(IngestToken.objects.get(stream=stream).jti),
             "member_id": str(Membership.objects.get(team=team, user=member).pk),
             "token_id": str(PersonalAccessToken.objects.get(digest=digest(token)).pk),

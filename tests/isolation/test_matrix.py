@@ -91,8 +91,8 @@ def whole(answer: StreamingHttpResponse) -> HttpResponse:
 
 def all_or_some(names: frozenset[str]) -> list[frozenset[str]]:
     found = chain.from_iterable(combinations(sorted(names), size) for size in range(1, len(names) + 1))
-    # Numbers of events mean something within a stream only.
-    return [frozenset(some) for some in found if set(some) != {"event"}]
+    # Numbers of events mean something within a stream only, and a replica has the name that its reporter gives it.
+    return [frozenset(some) for some in found if not set(some) <= {"event", "replica"}]
 
 
 # The table

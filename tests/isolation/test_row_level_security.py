@@ -20,6 +20,7 @@ from tests.asgi import Asgi
 from tests.contracts.pieces import append, lines
 from tests.factories.accounts import make_member, make_team, make_token
 from tests.factories.events import NOW
+from tests.factories.lifecycle import settle_lifecycle
 from tests.factories.streams import make_stream
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -79,6 +80,7 @@ def _settle_team() -> int:
         store().compact(stream.ref, now=NOW, force=store().head(stream.ref).last_id < 1_000)
     append(lines(1), stream.ref, store())
     store().delete(stream.ref, Selection(), now=NOW)
+    settle_lifecycle(stream, "replica", f"build-{team.pk}")
     with maintenance(atomic=True):
         Usage.objects.create(team=team, stream=stream, jti=uuid4(), day=now.date())
     return team.pk
