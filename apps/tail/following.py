@@ -1,10 +1,10 @@
 """The one way to follow a stream, for every dialect."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 import structlog
 from django.conf import settings
@@ -34,6 +34,13 @@ BeginAt = Callable[[EventStore], Start]
 _log = structlog.get_logger(__name__)
 
 
+class Endable(Protocol):
+    def end(self, reason: Exception) -> None:
+        """Stop waiting, and tell this."""
+
+    def __hash__(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Standing:
     """What a follower's right to follow rests on."""
@@ -49,7 +56,7 @@ class Following:
         self._listener = Listener(settings.REDIS_URL, self.hint)
         self._hub = Hub(store(), poll_seconds=self._poll_seconds)
         self._quota = Quota(settings.REDIS_URL)
-        self._standing: dict[Follower[Any], _Standing] = {}
+        self._standing: dict[Endable, _Standing] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._is_stopping = False
 
@@ -61,30 +68,50 @@ class Following:
 
         `render` must be one function for many followers, not one made for each.
         """
+        async with self._place(caller, stream):
+            start = await self._hub.in_thread(lambda: begin(store()))
+            follower = self._hub.follow(stream, start, condition, render)
+            try:
+                with self._looked_on(caller, stream, follower):
+                    yield follower
+            finally:
+                follower.close()
+
+    @asynccontextmanager
+    async def admit(self, caller: Caller, stream: StreamRef, follower: "Endable") -> AsyncIterator[None]:
+        """A follower of something else of the stream than its events. Raises Problem 429."""
+        async with self._place(caller, stream):
+            with self._looked_on(caller, stream, follower):
+                yield
+
+    @asynccontextmanager
+    async def _place(self, caller: Caller, stream: StreamRef) -> AsyncIterator[None]:
+        """One of those that the plan allows."""
         if self._is_stopping:
             raise ServerStopping
         self._run()
         await asyncio.to_thread(self._quota.take, stream.team_id, caller.plan.max_followers)
-        try:
-            start = await self._hub.in_thread(lambda: begin(store()))
-            follower = self._hub.follow(stream, start, condition, render)
-        except BaseException:
-            self._quota.give_back(stream.team_id)
-            raise
-        self._standing[follower] = _Standing(key_of(caller), stream)
         metrics.FOLLOWERS.inc()
         try:
-            yield follower
+            yield
         finally:
-            follower.close()
-            del self._standing[follower]
             self._quota.give_back(stream.team_id)
             metrics.FOLLOWERS.dec()
+
+    @contextmanager
+    def _looked_on(self, caller: Caller, stream: StreamRef, follower: "Endable") -> Iterator[None]:
+        self._standing[follower] = _Standing(key_of(caller), stream)
+        try:
+            yield
+        finally:
+            del self._standing[follower]
 
     def stop(self) -> None:
         """End all followers; nobody may begin any more."""
         self._is_stopping = True
         self._hub.end_all(ServerStopping())
+        for follower in list(self._standing):
+            follower.end(ServerStopping())
         for task in self._tasks:
             task.cancel()
 
@@ -137,7 +164,7 @@ def appended(stream: StreamRef) -> None:
     teller().tell(stream.stream_id)
 
 
-def _ended(standing: "Mapping[Follower[Any], _Standing]") -> "dict[Follower[Any], Ended]":
+def _ended(standing: Mapping[Endable, _Standing]) -> dict[Endable, Ended]:
     """Those that have to end, and why. Two statements, however many follow."""
     if not standing:
         return {}
@@ -146,7 +173,7 @@ def _ended(standing: "Mapping[Follower[Any], _Standing]") -> "dict[Follower[Any]
         living = those_that_live({one.stream.stream_id for one in standing.values()})
     finally:
         connections.close_all()  # gives this thread's connection back to the pool
-    ended: dict[Follower[Any], Ended] = {}
+    ended: dict[Endable, Ended] = {}
     for follower, one in standing.items():
         if one.stream.stream_id not in living:
             ended[follower] = StreamDeleted()
