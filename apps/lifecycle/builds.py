@@ -92,12 +92,12 @@ def newest(stream: Stream, *, plan: PlanLimits, now: datetime) -> QuerySet[Build
 
 def find(stream: Stream, build_id: str, *, plan: PlanLimits, now: datetime) -> BuildLog:
     """Raises NotThere, also for one that is not kept any more."""
-    return _one(_kept(plan, now).filter(stream=stream, build_id=build_id))
+    return _one(_kept(plan, now).filter(stream=stream), build_id=build_id)
 
 
 def find_by_deploy(deploy_id: str, *, plan: PlanLimits, now: datetime) -> BuildLog:
     """Any of the team's. Raises NotThere."""
-    return _one(_kept(plan, now).filter(deploy_id=deploy_id, stream__deleted_at__isnull=True))
+    return _one(_kept(plan, now).filter(stream__deleted_at__isnull=True), deploy_id=deploy_id)
 
 
 def read(build_id: int, start: int) -> list[Chunk]:
@@ -135,8 +135,9 @@ def _kept(plan: PlanLimits, now: datetime) -> QuerySet[BuildLog]:
     return BuildLog.objects.filter(updated_at__gte=edge).select_related("stream")
 
 
-def _one(found: QuerySet[BuildLog]) -> BuildLog:
-    build = found.first()
+def _one(kept: QuerySet[BuildLog], **wanted: str) -> BuildLog:
+    # Postgres has no place for NUL, so that no id has one.
+    build = None if "\x00" in "".join(wanted.values()) else kept.filter(**wanted).first()
     if build is None:
         raise NotThere("build")
     return build

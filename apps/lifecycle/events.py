@@ -71,7 +71,9 @@ def _matching(stream_id: int, wanted: Wanted, plan: PlanLimits, now: datetime) -
     found = LifecycleEvent.objects.filter(stream_id=stream_id, last_at__gte=max(edge, wanted.since or edge))
     if wanted.severity is not None:
         found = found.filter(severity=wanted.severity)
-    return found if wanted.replica is None else found.filter(replica=wanted.replica)
+    if wanted.replica is None:
+        return found
+    return found.none() if "\x00" in wanted.replica else found.filter(replica=wanted.replica)
 
 
 def _open_event(stream: Stream, alike: Mapping[str, Any], at: datetime) -> LifecycleEvent | None:

@@ -70,7 +70,7 @@ def report(stream: Stream, name: str, state: Mapping[str, Any], *, now: datetime
 
 def withdraw(stream: Stream, name: str) -> None:
     """Forget the replica. Raises NotThere."""
-    if not Replica.objects.filter(stream=stream, name=name).delete()[0]:
+    if "\x00" in name or not Replica.objects.filter(stream=stream, name=name).delete()[0]:
         raise NotThere("replica")
 
 

@@ -1,10 +1,10 @@
 """Replicas, lifecycle events and builds over HTTP: reported by platforms and agents, read by people and tools."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import IO, Any, ClassVar
 
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -21,7 +21,6 @@ from apps.http.problems import Problem, unprocessable
 from apps.http.rendering import JSONRenderer
 from apps.lifecycle import builds, events, limits, replicas, serializers
 from apps.lifecycle.builds import Chunk
-from apps.lifecycle.following import follow_build
 from apps.lifecycle.kinds import BuildStatus, Severity
 from apps.lifecycle.models import BuildLog
 from apps.streams.services import find_stream
@@ -117,7 +116,7 @@ class ReplicaDetail(LifecycleView):
 
     @extend_schema(operation_id="withdraw_replica", responses={204: None})
     def delete(self, request: Request, stream: str, replica: str) -> Response:  # noqa: ARG002 (Django's signature)
-        replicas.withdraw(find_stream(stream), _searchable(replica))
+        replicas.withdraw(find_stream(stream), replica)
         return Response(status=204)
 
 
@@ -136,8 +135,7 @@ class LifecycleEventList(LifecycleView):
     def get(self, request: Request, stream: str) -> Response:
         """The last observed first, as long as the plan keeps them."""
         params, limit, before = request.query_params, self.limit(request), self.before(request)
-        replica = params.get("replica")
-        wanted = events.Wanted(one_of(params, "severity", Severity), replica and _searchable(replica), _since(params))
+        wanted = events.Wanted(one_of(params, "severity", Severity), params.get("replica"), _since(params))
         asked = events.newest(find_stream(stream), wanted, plan=self.caller.plan, now=timezone.now())
         found = list(asked.filter(change__lt=before)[: limit + 1])
         shown = serializers.LifecycleEventOutput(found[:limit], many=True).data
@@ -187,8 +185,7 @@ class BuildList(LifecycleView):
 
 class BuildView(LifecycleView):
     def build(self, stream: str, build: str) -> BuildLog:
-        wanted = _searchable(build)
-        return builds.find(find_stream(stream), wanted, plan=self.caller.plan, now=timezone.now())
+        return builds.find(find_stream(stream), build, plan=self.caller.plan, now=timezone.now())
 
 
 class BuildDetail(BuildView):
@@ -232,26 +229,14 @@ class BuildLogText(BuildView):
         responses={(200, TEXT): OpenApiTypes.STR, **problems(422)},
         parameters=[
             OpenApiParameter("offset", _OFFSET, description="The byte to begin with."),
-            OpenApiParameter("follow", bool, description="Stay until the build is finished."),
             OpenApiParameter("format", exclude=True),
         ],
     )
-    def get(self, request: Request, stream: str, build: str) -> HttpResponseBase:
-        """The bytes as they came."""
+    def get(self, request: Request, stream: str, build: str) -> HttpResponse:
+        """The bytes as they came, so far; `.../follow` sends them as they come."""
         params, found = request.query_params, self.build(stream, build)
         offset = whole_number(params, "offset", default=0, low=0, high=limits.BUILD_BYTES)
-        follows = flag(params, "follow")
-        kind = f"{TEXT}; charset=utf-8"
-        if request.method == "HEAD":
-            return HttpResponse(content_type=kind)
-        if follows:
-            return StreamingHttpResponse(_bytes(found, offset), content_type=kind)
-        return HttpResponse(builds.whole(found)[offset:], content_type=kind)
-
-
-async def _bytes(build: BuildLog, start: int) -> AsyncIterator[bytes]:
-    async for chunks in follow_build(build, start=start):
-        yield b"".join(chunk.data for chunk in chunks)
+        return HttpResponse(builds.whole(found)[offset:], content_type=f"{TEXT}; charset=utf-8")
 
 
 def _chunk(request: Request, now: datetime) -> Chunk:
@@ -277,8 +262,3 @@ def _since(params: Mapping[str, str]) -> datetime | None:
     millis = whole_number(params, "since", default=0, low=0, high=_LARGEST_ID)
     # Beyond the calendar nothing was observed.
     return datetime.fromtimestamp(min(millis / 1000, 253_402_300_799), UTC)
-
-
-def _searchable(text: str) -> str:
-    """Postgres has no place for NUL: nothing with one is kept, so that a name that no thing has may stand for it."""
-    return text.replace("\x00", "/")

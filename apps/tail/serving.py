@@ -1,5 +1,6 @@
 """A follower's chunks as one HTTP answer, whatever the dialect's form."""
 
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import structlog
@@ -30,24 +31,32 @@ class Form(Protocol):
 async def serve(reply: Reply, follower: Follower[bytes], form: Form, *, until: int | None = None) -> None:
     """Send what comes until one side ends; with `until`, only as far as that id."""
     reply.on_gone = lambda: follower.end(ClientGone())
+    if not await serve_pieces(reply, _pieces(follower, form, until), form.end):
+        _log.info("a follower did not read and was cut", behind=follower.behind)
+
+
+async def serve_pieces(reply: Reply, pieces: AsyncIterator[bytes], end: Callable[[Ended], bytes]) -> bool:
+    """Send what comes until it is over, or raises Ended. Whether the client read it."""
     try:
-        await _send_on(reply, follower, form, until)
+        async for piece in pieces:
+            await reply.write(piece)
         await reply.finish()
     except ClientGone:
         pass
     except ServerStopping as reason:
         # Without a proper end where the dialect has no word for it: nobody shall take it for the end of the log.
-        text = form.end(reason)
+        text = end(reason)
         if text:
             await reply.finish(text)
     except Ended as reason:
-        await reply.finish(form.end(reason))
+        await reply.finish(end(reason))
     except NotRead:
         metrics.FOLLOWERS_CUT.inc()
-        _log.info("a follower did not read and was cut", behind=follower.behind)
+        return False
+    return True
 
 
-async def _send_on(reply: Reply, follower: Follower[bytes], form: Form, until: int | None) -> None:
+async def _pieces(follower: Follower[bytes], form: Form, until: int | None) -> AsyncIterator[bytes]:
     while until is None or follower.after < until:
         chunk = await follower.next(form.heartbeat_seconds if until is None else 0)
         if chunk is None:
@@ -56,4 +65,4 @@ async def _send_on(reply: Reply, follower: Follower[bytes], form: Form, until: i
             metrics.FOLLOWED_EVENTS.inc(chunk.events)
             notice = form.notice(chunk) if chunk.missing or chunk.restored else b""
             text = notice + (chunk.made or b"")
-        await reply.write(text)
+        yield text

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from django.db import connections
 
-from apps.accounts.errors import NotThere
 from apps.accounts.scope import team_scope
 from apps.lifecycle import builds, limits
 from apps.lifecycle.builds import Chunk
-from apps.lifecycle.following import follow_build
+from apps.lifecycle.following import ChangeFollower, follow_build
 from apps.lifecycle.kinds import BuildStatus
 from apps.lifecycle.models import BuildChunk, BuildLog
+from apps.tail.ends import StreamDeleted
 from tests.api.conftest import Api
 from tests.asgi import Asgi
 from tests.factories.lifecycle import append_chunk, finish_build, make_build
@@ -212,7 +212,7 @@ def test_who_follows_gets_everything_and_an_end(asgi: Asgi, world: World) -> Non
         await asyncio.to_thread(finish_build, build)
 
     async def follow() -> list[bytes]:
-        paths = [path(world, f"/b/log?follow=true{more}") for more in ("", "&offset=5")]
+        paths = [path(world, f"/b/follow{more}") for more in ("", "?offset=5")]
         calls = [asgi.call("GET", one, token=world.token) for one in paths]
         *answers, _ = await asyncio.wait_for(asyncio.gather(*calls, build_on()), 20)
         return [answer.body for answer in answers]
@@ -224,7 +224,7 @@ def test_who_follows_gets_everything_and_an_end(asgi: Asgi, world: World) -> Non
 def test_a_finished_build_is_followed_to_its_end_at_once(asgi: Asgi, world: World) -> None:
     build = make_build(world.stream, "b", [b"x" * 1000] * 200)  # more chunks than one read takes
     finish_build(build, BuildStatus.CANCELLED)
-    assert asgi.get(path(world, "/b/log?follow=1"), token=world.token).body == b"x" * 200_000
+    assert asgi.get(path(world, "/b/follow"), token=world.token).body == b"x" * 200_000
 
 
 def test_a_deleted_stream_ends_who_follows(world: World) -> None:
@@ -232,10 +232,19 @@ def test_a_deleted_stream_ends_who_follows(world: World) -> None:
 
     async def follow() -> list[bytes]:
         seen = []
-        async for chunks in follow_build(build, start=0):
+        async for chunks in follow_build(ChangeFollower(world.stream.ref), build, start=0):
             seen += [chunk.data for chunk in chunks]
             await asyncio.to_thread(delete_stream, world.stream)
         return seen
 
-    with pytest.raises(NotThere):
+    with pytest.raises(StreamDeleted):
         asyncio.run(asyncio.wait_for(follow(), 20))
+
+
+@pytest.mark.parametrize(
+    ("rest", "status"), [("/b/follow?offset=x", 422), ("/none/follow", 404), ("/b%00/follow", 404)]
+)
+def test_what_cannot_be_followed_is_told(asgi: Asgi, world: World, rest: str, status: int) -> None:
+    make_build(world.stream, "b")
+    answer = asgi.get(path(world, rest), token=world.token)
+    assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
