@@ -18,6 +18,8 @@ from apps.streams.models import Stream
 
 RESTORABLE_FOR = timedelta(hours=24)
 _ADDRESS = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# What every dialect takes for a name: Feldera's pipelines are the strictest.
+_DIALECT_NAME = re.compile(r"(?![-_])[A-Za-z0-9_-]{1,63}(?<![-_])")
 
 
 def create_stream(
@@ -57,6 +59,19 @@ def find_stream(address: str, *, deleted: bool = False) -> Stream:
     if not _ADDRESS.fullmatch(address):
         raise NotThere("stream")
     found = Stream.objects.filter(_addressed(address), deleted_at__isnull=not deleted).first()
+    if found is None:
+        raise NotThere("stream")
+    return found
+
+
+def find_named(name: str) -> Stream:
+    """A live stream of the team as the dialects address it: by its name, if it is one of theirs, else by slug.
+
+    Raises NotThere.
+    """
+    found = _live_streams().filter(name=name).first() if _DIALECT_NAME.fullmatch(name) else None
+    if found is None and _ADDRESS.fullmatch(name):
+        found = _live_streams().filter(slug=name).first()
     if found is None:
         raise NotThere("stream")
     return found
