@@ -58,7 +58,7 @@ class Rejection(NamedTuple):
 
 
 class ParsedBody(NamedTuple):
-    events: list[Event]
+    events: Sequence[Event]
     rejections: list[Rejection]
     lines: Sequence[int]  # of each event, the line (or element) that it was read from, counted from 1
 

@@ -32,6 +32,7 @@ _SECONDS = re.compile(r"(?:^|\s)(\d{1,9}\.\d{3,9})(?=\s|$)", re.ASCII)
 _REST_CHARS = 4096
 _PROTOCOLS = {"HTTP/1.1", "HTTP/2.0", "HTTP/1.0", "HTTP/3.0", "HTTP/2", "HTTP/3"}
 _LEVELS = {"1": "INFO", "2": "INFO", "3": "INFO", "4": "WARN", "5": "ERROR"}
+_NOTHING = {"-", None}
 _UNUSUAL_LEVEL = "INFO"  # statuses of 600 and more
 _read_seconds = columns.duration_reader(1000.0)
 
@@ -48,46 +49,47 @@ def read_access_logs(matches: Sequence[Match]) -> Table:
     table.set_times(read_access_times(times))
     table.levels = [_LEVELS.get(status[0], _UNUSUAL_LEVEL) for status in statuses]
     ips = columns.read_ips(clients)
-    attributes = _read_requests(table, requests, sizes)
+    _read_requests(table, requests, sizes)
     table.columns[columns.STATUS] = [*map(int, statuses)]
     table.columns[columns.IP] = ips
     table.columns[columns.REFERRER] = _said(referrers)
     table.columns[columns.USER_AGENT] = _said(agents)
-    table.columns[columns.ATTRIBUTES] = attributes
     if None in ips:
         names = [client if ip is None else "-" for ip, client in zip(ips, clients, strict=True)]
-        _note(attributes, "client", names)
-    _note(attributes, "user", users)
-    _note(attributes, "ident", idents)
+        _note(table, "client", names)
+    _note(table, "user", users)
+    _note(table, "ident", idents)
     if set(hosts) != {None}:
         table.columns[columns.HOST] = hosts
     if set(rests) != {None}:
         table.columns[columns.RESPONSE_TIME_MS] = [*map(_duration, rests)]
-        _note(attributes, "forwarded_for", [*map(_forwarded_for, rests)])
+        _note(table, "forwarded_for", [*map(_forwarded_for, rests)])
     return table
 
 
-def _read_requests(table: Table, requests: Sequence[str], sizes: Sequence[str]) -> list[dict[str, Any]]:
-    """`GET /path HTTP/1.1`; the path may hold spaces. Answers what becomes attributes."""
+def _read_requests(table: Table, requests: Sequence[str], sizes: Sequence[str]) -> None:
+    """`GET /path HTTP/1.1`; the path may hold spaces."""
     names = [request.partition(" ") for request in requests]
     targets = [rest.rpartition(" ") for _, _, rest in names]
     methods = [*columns.read_methods([name for name, _, _ in names])]
     paths: list[str | None] = [path for path, _, _ in targets]
-    attributes: list[dict[str, Any]] = [
-        {"bytes": int(size), "protocol": protocol} if size != "-" else {"protocol": protocol}
-        for size, (_, _, protocol) in zip(sizes, targets, strict=True)
-    ]
-    if None in methods or not all(paths) or not {end[2] for end in targets} <= _PROTOCOLS:
-        for row, (path, _, protocol) in enumerate(targets):
-            if methods[row] is None or not path or not protocol.startswith("HTTP/"):
-                # What a scanner sent, or a client that speaks TLS to a plain port.
-                methods[row] = paths[row] = None
-                del attributes[row]["protocol"]
-                if requests[row] not in ("", "-"):
-                    attributes[row]["request"] = requests[row]
+    protocols = [protocol for _, _, protocol in targets]
+    usual = None not in methods and all(paths) and _PROTOCOLS.issuperset(protocols)
+    if usual and "-" not in sizes:
+        table.attributes = {"bytes": [*map(int, sizes)], "protocol": protocols}
+    else:
+        attributes: list[dict[str, Any]] = [{} if size == "-" else {"bytes": int(size)} for size in sizes]
+        for row, protocol in enumerate(protocols):
+            if methods[row] is not None and paths[row] and protocol.startswith("HTTP/"):
+                attributes[row]["protocol"] = protocol
+                continue
+            # What a scanner sent, or a client that speaks TLS to a plain port.
+            methods[row] = paths[row] = None
+            if requests[row] not in ("", "-"):
+                attributes[row]["request"] = requests[row]
+        table.others = attributes
     table.columns[columns.METHOD] = methods
     table.columns[columns.PATH] = _said(paths)
-    return attributes
 
 
 def _said(values: Sequence[str | None]) -> Column:
@@ -100,12 +102,19 @@ def _said(values: Sequence[str | None]) -> Column:
     return [None if value == "-" else value for value in values]
 
 
-def _note(attributes: list[dict[str, Any]], name: str, values: Sequence[str | None]) -> None:
-    if set(values) <= {"-", None}:
+def _note(table: Table, name: str, values: Sequence[str | None]) -> None:
+    """Once there are attributes that only some rows have, what follows is one too: their order stays the same."""
+    said = set(values)
+    if said <= _NOTHING:
         return
-    for row, value in enumerate(values):
-        if value not in ("-", None):
-            attributes[row][name] = value
+    if table.others is None and not said & _NOTHING:
+        table.attributes[name] = values
+        return
+    before = table.others or [None] * len(values)
+    table.others = [
+        {**(others or {}), name: value} if value not in _NOTHING else others
+        for others, value in zip(before, values, strict=True)
+    ]
 
 
 def _duration(rest: str | None) -> float | None:

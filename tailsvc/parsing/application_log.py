@@ -59,7 +59,7 @@ def read_laravels(matches: Sequence[Match]) -> Table:
     table.set_times(read_times(times))
     table.columns[columns.LEVEL] = columns.read_levels(levels)
     table.columns[columns.MESSAGE] = messages
-    table.columns[columns.ATTRIBUTES] = [{"channel": channel} for channel in channels]
+    table.attributes["channel"] = channels
     return table
 
 

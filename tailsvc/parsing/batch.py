@@ -1,23 +1,29 @@
 """The items of one body, read one group after the other into events and rejections."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import accumulate
 from typing import Any
 
 import orjson
 
+from tailsvc.event_tables import EventTable, EventTables
 from tailsvc.events import Event, ParsedBody, Rejection, searchable
 from tailsvc.limits import JSON_DEPTH, LINE_BYTES, MIB, REJECTION_SAMPLE_BYTES
 from tailsvc.parsing.aliases import LOG
+from tailsvc.parsing.flat_objects import Shapes, texts_of
 from tailsvc.parsing.json_values import TooDeep, load
 from tailsvc.parsing.lines import ESCAPED_NUL, Block
 from tailsvc.parsing.object_tables import Plan, Plans, read_objects
 from tailsvc.parsing.objects import read_object
 from tailsvc.parsing.readings import event
+from tailsvc.parsing.tables import Table
 from tailsvc.parsing.text import read_text, read_texts
 from tailsvc.parsing.wrapped import bare_event, without_end, wrapped_event
 
 _plans = Plans(unwrap=True)
+_shapes = Shapes()
 
 _TOO_LONG = f"The line is longer than {LINE_BYTES // MIB} MiB."
 _TOO_DEEP = f"The object is nested deeper than {JSON_DEPTH} levels."
@@ -33,8 +39,6 @@ _WORDS = {
 }
 _NUMBER = re.compile(rb"-?\d++(?:\.\d++)?(?:[eE][+-]?\d++)?")
 
-Found = list[Event | None]
-
 
 class Unusable(Exception):
     """An item is no event; the text says why."""
@@ -45,32 +49,47 @@ class Batch:
 
     def __init__(self, received_at: int) -> None:
         self._received_at = received_at
-        self._events: list[Event] = []
+        self._count = 0
+        self._tables: list[EventTable] = []
+        self._singles: dict[int, Event] = {}
         self._rejections: list[Rejection] = []
         # Items that are no event. They are few: so no time is spent on noting the number of each event.
         self._others: list[int] = []
 
     def result(self) -> ParsedBody:
-        return ParsedBody(self._events, self._rejections, self._numbers())
+        events: Sequence[Event] = EventTables(self._count, self._tables, self._singles)
+        if not self._tables:
+            events = [*self._singles.values()]
+        return ParsedBody(events, self._rejections, self._numbers())
 
     def add_json(self, block: Block) -> None:
         """JSON values; blank lines are skipped."""
-        found: Found = [None]
+        tables: list[EventTable] = []
         if len(block.lines) > 1:  # a table of one row costs more than it saves
-            found = _json_tables(_load_all(block), block.lines, self._received_at)
-        self._add(block, found, _json_event)
+            tables = [table for table in _json_tables(block, self._received_at) if len(table)]
+        self._add(block, tables, _json_event)
 
     def add_text(self, block: Block) -> None:
         """Lines of text; blank ones are skipped."""
-        self._add(block, _text_tables(block.lines, self._received_at), _text_event)
+        tables = [table for table in _text_tables(block.lines, self._received_at) if len(table)]
+        self._add(block, tables, _text_event)
 
-    def _add(self, block: Block, found: Found, read: Callable[[bytes, int], Event]) -> None:
+    def _add(self, block: Block, tables: Sequence[EventTable], read: Callable[[bytes, int], Event]) -> None:
         """The events found in tables; what is missing is read singly."""
-        if None in found:
-            for row, known in enumerate(found):
-                if known is None:
-                    found[row] = self._read(block.lines[row], block.first + row, read)
-        self._events += filter(None, found)
+        count = len(block.lines)
+        before = self._count
+        missing = set(range(count)).difference(*(table.rows for table in tables)) if tables else range(count)
+        singles = {row: self._read(block.lines[row], block.first + row, read) for row in sorted(missing)}
+        if None in singles.values():
+            places = [*accumulate(singles.get(row, self) is not None for row in range(count))]
+            tables = [replace(table, rows=[before + places[row] - 1 for row in table.rows]) for table in tables]
+            self._singles |= {before + places[row] - 1: event for row, event in singles.items() if event is not None}
+            self._count += places[-1]
+        else:
+            tables = [table.shifted(before) for table in tables]
+            self._singles |= {before + row: event for row, event in singles.items() if event is not None}
+            self._count += count
+        self._tables += tables
 
     def _read(self, line: bytes, number: int, read: Callable[[bytes, int], Event]) -> Event | None:
         if line and not line.isspace():
@@ -86,7 +105,7 @@ class Batch:
 
     def _numbers(self) -> Sequence[int]:
         """Of each event, the item that it was."""
-        count = len(self._events) + len(self._others)
+        count = self._count + len(self._others)
         if not self._others:
             return range(1, count + 1)
         others = set(self._others)
@@ -121,57 +140,68 @@ def _text_event(line: bytes, received_at: int) -> Event:
     return event(read_text(searchable(line), received_at), line, received_at)
 
 
-def _json_tables(values: list[Any], lines: list[bytes], received_at: int) -> Found:
-    """The events of lines that are objects of a usual kind; None for others."""
-    found: Found = [None] * len(lines)
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for row, value in enumerate(values):
-        if type(value) is dict:
-            groups.setdefault(tuple(value), []).append(row)
-    for keys, rows in groups.items():
+def _json_tables(block: Block, received_at: int) -> Iterator[EventTable]:
+    """The events of lines that are objects of a usual kind."""
+    texts = texts_of(block)
+    rest = set(range(len(block.lines)))
+    for rows, table in () if texts is None else _shapes.read(texts):
+        rest.difference_update(rows)
+        yield _events(table, rows, block.lines, received_at)
+    rows = sorted(rest)
+    lines = block.lines if len(rest) == len(block.lines) else [block.lines[row] for row in rows]
+    values = dict(zip(rows, _load_all(lines, wild=block.wild), strict=True))
+    for keys, rows in _by_keys(values).items():
         plan = _plans.of(keys)
         if plan is None:
             continue
         group = [values[row] for row in rows]
         if LOG in keys:
-            _read_wrapped(plan, group, rows, found, received_at)
-        else:
-            table = read_objects(plan, _columns_of(group))
-            events = table.events([lines[row] for row in rows], received_at)
-            _place(events, rows, table.odd, found)
-    return found
+            yield from _read_wrapped(plan, group, rows, received_at)
+            continue
+        if texts is not None:
+            _shapes.learn(keys, plan, [texts[row] for row in rows])
+        yield _events(read_objects(plan, _columns_of(group)), rows, block.lines, received_at)
 
 
-def _read_wrapped(plan: Plan, group: list[dict[str, Any]], rows: list[int], found: Found, received_at: int) -> None:
+def _by_keys(values: Mapping[int, Any]) -> dict[tuple[str, ...], list[int]]:
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for row, value in values.items():
+        if type(value) is dict:
+            groups.setdefault(tuple(value), []).append(row)
+    return groups
+
+
+def _read_wrapped(plan: Plan, group: list[dict[str, Any]], rows: list[int], received_at: int) -> Iterator[EventTable]:
     texts = [value[LOG] for value in group]
     if set(map(type, texts)) != {str}:
         return
     texts = [text if text[-1:] != "\n" else without_end(text) for text in texts]
     for part, table in read_texts(texts, received_at):
         table.within(read_objects(plan, _columns_of([group[row] for row in part])))
-        events = table.events([texts[row].encode() for row in part], received_at)
-        _place(events, [rows[row] for row in part], table.odd, found)
+        yield table.events([rows[row] for row in part], [texts[row].encode() for row in part], received_at)
 
 
-def _text_tables(lines: Sequence[bytes], received_at: int) -> Found:
-    found: Found = [None] * len(lines)
+def _text_tables(lines: Sequence[bytes], received_at: int) -> Iterator[EventTable]:
     rows = [row for row, line in enumerate(lines) if line and len(line) <= LINE_BYTES and not line.isspace()]
     texts = [searchable(lines[row]) for row in rows]
     for part, table in read_texts(texts, received_at):
-        places = [rows[row] for row in part]
-        events = table.events([lines[place] for place in places], received_at)
-        _place(events, places, table.odd, found)
-    return found
+        yield _events(table, [rows[row] for row in part], lines, received_at)
 
 
-def _load_all(block: Block) -> list[Any]:
+def _events(table: Table, rows: list[int], lines: Sequence[bytes], received_at: int) -> EventTable:
+    if len(rows) == len(lines):
+        return table.events(range(len(lines)), lines, received_at)
+    return table.events(rows, [lines[row] for row in rows], received_at)
+
+
+def _load_all(lines: Sequence[bytes], *, wild: bool) -> list[Any]:
     """The values of clean JSON lines; None for those that may hold NUL, are too long or are no JSON."""
-    if not block.wild:
+    if not wild:
         try:
-            return [*map(orjson.loads, block.lines)]
+            return [*map(orjson.loads, lines)]
         except orjson.JSONDecodeError:
             pass
-    return [*map(_load_clean, block.lines)]
+    return [*map(_load_clean, lines)]
 
 
 def _load_clean(line: bytes) -> Any:
@@ -185,10 +215,3 @@ def _load_clean(line: bytes) -> Any:
 
 def _columns_of(group: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     return [*zip(*map(dict.values, group), strict=True)]
-
-
-def _place(events: list[Event], rows: list[int], odd: set[int], found: Found) -> None:
-    for row, read in zip(rows, events, strict=True):
-        found[row] = read
-    for row in odd:
-        found[rows[row]] = None

@@ -20,6 +20,7 @@ _KEYS = 64
 _PLANS = 1024
 
 _SCALARS = {str, bool, type(None)}
+_NUMBERS = {int, float}
 _ODD = object()
 
 
@@ -74,11 +75,9 @@ def read_objects(plan: Plan, values: Sequence[Column]) -> Table:
         _read_field(table, field, values[field.place])
     if plan.time is not None:
         table.set_times(read_times(values[plan.time]))
-    if plan.names:
-        attributes = [_read_attributes(table, values[place]) for place in plan.places]
-        table.columns[columns.ATTRIBUTES] = [
-            dict(zip(plan.names, row, strict=True)) for row in zip(*attributes, strict=True)
-        ]
+    table.attributes = {
+        name: _read_attributes(table, values[place]) for name, place in zip(plan.names, plan.places, strict=True)
+    }
     return table
 
 
@@ -87,7 +86,17 @@ def _avoid(table: Table, values: Column, kind: type) -> None:
         table.odd.update(row for row, value in enumerate(values) if type(value) is kind)
 
 
+def _avoid_inexact(table: Table, values: Column) -> None:
+    """Numbers that may have lost digits: read singly, they are texts."""
+    kinds = set(map(type, values))
+    if kinds <= _NUMBERS and max(values) <= EXACT:
+        return
+    table.odd.update(row for row, value in enumerate(values) if type(value) in _NUMBERS and value > EXACT)
+
+
 def _read_field(table: Table, field: _Field, values: Column) -> None:
+    if field.alias.column == columns.RESPONSE_TIME_MS:
+        _avoid_inexact(table, values)
     read = field.alias.read_all(values)
     # Null says nothing, which is what None means; but another key may then speak for the column.
     if None in read and not (field.alone and read is values):

@@ -6,11 +6,11 @@ are named in `odd` and are read again, one by one, by `objects` and `text`, whic
 row is not odd.
 """
 
-from collections.abc import Iterable, Sequence
-from functools import partial
-from itertools import repeat
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from tailsvc.event_tables import EventTable, Rows, Woven
 from tailsvc.events import Event
 from tailsvc.limits import FUTURE_MICROS
 from tailsvc.parsing import columns
@@ -21,14 +21,15 @@ from tailsvc.timestamps import Times, times_of
 # Any column, and the same with nothing for rows that are odd.
 Column = Sequence[Any]
 
-_NO_BOTS = repeat(False)  # noqa: FBT003
-_make_event = partial(tuple.__new__, Event)
 _OURS = (columns.TIMESTAMP, columns.RAW, columns.IS_BOT)
-_MERGED = (*columns.NAMED, columns.ATTRIBUTES)
+Attributes = Mapping[str, Any] | None
 
 
 class Table:
-    """`columns` are by column number; None is a column that no row has. `levels` are those of rows without another."""
+    """`columns` are by column number; None is a column that no row has. `levels` are those of rows without another.
+
+    `attributes` are those that every row has; `others`, by row, those that only some have: they come behind.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -36,6 +37,9 @@ class Table:
         self.micros: Sequence[int] | None = None  # the rows' times, and the smallest step of each
         self.steps: Sequence[int] = ()
         self.levels: Sequence[str | None] | None = None
+        self.attributes: dict[str, Column] = {}
+        self.others: Sequence[Attributes] | None = None
+        self.woven: Woven | None = None
         self.odd: set[int] = set()
 
     @classmethod
@@ -45,6 +49,7 @@ class Table:
         for column, values in enumerate(zip(*(found for found, _, _ in readings), strict=True)):
             if column not in _OURS and any(value is not None for value in values):
                 table.columns[column] = values
+        table.others, table.columns[columns.ATTRIBUTES] = table.columns[columns.ATTRIBUTES], None
         if readings[0][1] is not None:
             table.set_times(times_of([moment for _, moment, _ in readings]))
         if any(level is not None for _, _, level in readings):
@@ -63,6 +68,7 @@ class Table:
             return None
         found = [None if values is None else values[row] for values in self.columns]
         found[columns.IS_BOT] = is_bot(found[columns.USER_AGENT])
+        found[columns.ATTRIBUTES] = self.all_attributes()[row]
         moment = None if self.micros is None else (self.micros[row], self.steps[row], 0)
         return found, moment, None if self.levels is None else self.levels[row]
 
@@ -78,11 +84,12 @@ class Table:
     def within(self, outer: "Table") -> None:
         """What the rows do not say is taken from the same rows of the table around this; see `readings.within`."""
         self.odd |= outer.odd
-        for column in _MERGED:
+        for column in columns.NAMED:
             around = outer.columns[column]
             if around is not None:
                 said = self.columns[column]
-                self.columns[column] = around if said is None else _merge(column, said, around)
+                self.columns[column] = around if said is None else _merge(said, around)
+        self.attributes = {**outer.attributes, **self.attributes}
         if self.micros is None:
             self.micros, self.steps = outer.micros, outer.steps
         elif outer.micros is not None:
@@ -91,38 +98,43 @@ class Table:
                 for inner, step, around in zip(self.micros, self.steps, outer.micros, strict=True)
             ]
 
-    def events(self, raws: Iterable[bytes], received_at: int) -> list[Event]:
-        """An event for each row; `odd` is complete afterwards, and what stands in odd rows is of no use."""
-        filled: list[Iterable[Any]] = [repeat(None) if c is None else c for c in self.columns]
-        filled[columns.RAW] = raws
-        filled[columns.TIMESTAMP] = self._timestamps(received_at)
-        filled[columns.LEVEL] = self._levels()
-        agents = self.columns[columns.USER_AGENT]
-        filled[columns.IS_BOT] = _NO_BOTS if agents is None else are_bots(agents)
-        return [*map(_make_event, zip(*filled))]  # noqa: B905  (repeat has no end)
+    def all_attributes(self) -> Sequence[Attributes]:
+        """Of each row."""
+        found = EventTable(range(self.count), (), (), {}, self.attributes, self.others).all_attributes()
+        return [*islice(found, self.count)]
 
-    def _timestamps(self, received_at: int) -> Iterable[int]:
+    def events(self, rows: Rows, raws: Sequence[bytes], received_at: int) -> EventTable:
+        """The events of the rows, whose places among others are `rows`, without those that turn out to be odd.
+
+        `odd` is complete afterwards.
+        """
+        fields = {name: values for name, values in zip(Event._fields, self.columns, strict=True) if values is not None}
+        levels = self._levels()
+        if levels is not None:
+            fields["level"] = levels
+        agents = self.columns[columns.USER_AGENT]
+        if agents is not None:
+            fields["is_bot"] = are_bots(agents)
+        times = self._timestamps(received_at)
+        table = EventTable(rows, times, raws, fields, self.attributes, self.others, self.woven)
+        return table.take([row for row in range(self.count) if row not in self.odd]) if self.odd else table
+
+    def _timestamps(self, received_at: int) -> Sequence[int]:
         if self.micros is None:
-            return repeat(received_at)
+            return [received_at] * self.count
         latest = received_at + FUTURE_MICROS
         if max(self.micros) > latest:
             self.odd.update(row for row, micros in enumerate(self.micros) if micros > latest)
         return self.micros
 
-    def _levels(self) -> Iterable[Any]:
+    def _levels(self) -> Column | None:
         levels = self.columns[columns.LEVEL]
-        if levels is None:
-            return repeat(None) if self.levels is None else self.levels
-        if self.levels is None or None not in levels:
-            return levels
+        if levels is None or self.levels is None or None not in levels:
+            return self.levels if levels is None else levels
         return [level or other for level, other in zip(levels, self.levels, strict=True)]
 
 
-def _merge(column: int, inner: Column, outer: Column) -> Column:
-    if column == columns.ATTRIBUTES:
-        return [
-            {**around, **said} if around and said else said or around for said, around in zip(inner, outer, strict=True)
-        ]
+def _merge(inner: Column, outer: Column) -> Column:
     if None not in inner:
         return inner
     return [around if said is None else said for said, around in zip(inner, outer, strict=True)]

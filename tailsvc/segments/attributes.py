@@ -16,7 +16,7 @@ from tailsvc.segments.columns import Column, Columns, Number, Text
 PLAIN, MIXED, REST = "attributes.", "json.", "rest"
 # A column costs about 100 bytes a segment, and time for every row that is read. Names beyond these are data.
 MOST_COLUMNS = 128
-_LARGEST = 2**63 - 1
+LARGEST = 2**63 - 1
 
 Attributes = Mapping[str, Any] | None
 
@@ -63,7 +63,7 @@ def _column_of(name: str, rows: Sequence[int], values: Sequence[Any], count: int
     kinds = set(map(type, values))
     if kinds == {str}:
         return PLAIN + name, _scattered(Text.of(values), rows, count)
-    if kinds == {float} or (kinds == {int} and max(map(abs, values)) <= _LARGEST):
+    if kinds == {float} or (kinds == {int} and max(map(abs, values)) <= LARGEST):
         return PLAIN + name, _scattered(Number.of(values, kinds.pop()), rows, count)
     texts = [orjson.dumps(value).decode() for value in values]
     return MIXED + name, _scattered(Text.of(texts), rows, count)

@@ -144,7 +144,7 @@ def frame_of(events: Sequence[Event], first_id: int) -> Frame:
         columns[IS_BOT] = Number(np.array(fields[IS_BOT], np.int64))
     if fields["attributes"].count(None) != len(events):
         columns |= split_attributes(fields["attributes"])
-    columns |= _lines(fields["raw"])
+    columns |= line_columns(fields["raw"])
     ids = np.arange(first_id, first_id + len(events), dtype=np.int64)
     return Frame(ids, np.array(fields["timestamp"], np.int64), columns)
 
@@ -154,7 +154,10 @@ def frame_of_stored(stored: Sequence[StoredEvent]) -> Frame:
     return Frame(np.array([one.id for one in stored], np.int64), frame.times, frame.columns)
 
 
-def _lines(raws: Sequence[bytes]) -> dict[str, Column]:
+def line_columns(raws: Sequence[bytes]) -> dict[str, Text]:
+    """The columns of lines that are kept whole."""
+    if not raws:
+        return {RAW: Text([], np.zeros(0, np.int32))}
     try:
         texts = b"\n".join(raws).decode()
         if "\x00" not in texts:

@@ -11,6 +11,7 @@ from psycopg import sql
 
 from tailsvc.crunching import crunch
 from tailsvc.errors import KeyReused, OutcomeUnknown, StorageUnavailable, UnknownStream
+from tailsvc.event_tables import EventTables
 from tailsvc.events import Event
 from tailsvc.segments.learning import Book
 from tailsvc.storage.base import Appended, Batch, Outcome, Replayed, RetryKey, StreamRef
@@ -119,7 +120,7 @@ class _Append:
 
     def _insert(self, fresh: Sequence[Batch]) -> int:
         """Insert these batches; the id before their first event."""
-        events = [event for batch in fresh for event in batch.events]
+        events = EventTables.joined([batch.events for batch in fresh if batch.events])
         plain_events = not any(batch.key or batch.rejections for batch in fresh)
         if not events:
             return 0 if plain_events else self._insert_in_transaction(fresh, None)
@@ -163,7 +164,7 @@ class _Append:
             for event_id, event in enumerate(events, before + 1):
                 write((*self.stream, event_id, *to_row(event)))
 
-    def _as_block(self, events: Sequence[Event]) -> Insert:
+    def _as_block(self, events: EventTables) -> Insert:
         """Packed before the head is locked."""
         block = crunch(lambda: block_of(events, self.book))
         (payload,) = block.parts

@@ -1,11 +1,11 @@
 """Events to recent blocks: what a large flush is stored as."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
 
-from tailsvc.events import Event
+from tailsvc.event_tables import EventTables
 from tailsvc.segments.encode import Encoded, encode
-from tailsvc.segments.frame import frame_of, sorted_by_time
+from tailsvc.segments.frame import sorted_by_time
+from tailsvc.segments.gathering import frame_of_tables
 from tailsvc.segments.learning import Book, with_templates
 
 # Streams whose templates are remembered; a stream that writes after so many others learns its few again.
@@ -26,7 +26,7 @@ class Books:
         return book
 
 
-def block_of(events: Sequence[Event], book: Book) -> Encoded:
+def block_of(events: EventTables, book: Book) -> Encoded:
     """Ids are relative: the first event's is 1."""
-    frame = with_templates(sorted_by_time(frame_of(events, 1)), book)
-    return encode(frame, base=1, raw_bytes=sum(len(event.raw) for event in events), thorough=False)
+    frame = with_templates(sorted_by_time(frame_of_tables(events, 1)), book)
+    return encode(frame, base=1, raw_bytes=events.raw_bytes, thorough=False)

@@ -1,7 +1,7 @@
 """The quick way (by the column) and the plain one (line by line) must come to the same events."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,10 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tailsvc.errors import InvalidBody
+from tailsvc.event_tables import EventTables
 from tailsvc.events import Event
 from tailsvc.parsing import BodyKind, columns, parse_body
 from tailsvc.parsing.aliases import NAMES, find
 from tailsvc.parsing.batch import Unusable, _json_event, _text_event
+from tests.factories.bodies import bodies
 
 NOW = 1_735_732_800_000_000  # 2025-01-01T12:00:00Z
 
@@ -116,7 +118,7 @@ def singly(line: bytes) -> Event | None:
         return None
 
 
-def comparable(events: list[Event]) -> list[Any]:
+def comparable(events: Sequence[Event]) -> list[Any]:
     # repr: 1, 1.0 and True must not pass for each other.
     return [repr(event) for event in events]
 
@@ -138,6 +140,24 @@ def test_texts_are_read_alike_in_tables_and_singly(block: list[str]) -> None:
     parsed = parse_body(b"\n".join(encoded), kind=BodyKind.TEXT, received_at=NOW)
     assert comparable(parsed.events) == comparable([_text_event(line, NOW) for line in kept])
     assert [event.raw for event in parsed.events] == kept
+
+
+@settings(max_examples=150, deadline=None)
+@given(bodies())
+def test_lines_that_are_alike_are_read_by_their_shape_as_they_are_singly(lines: list[bytes]) -> None:
+    expected = comparable([event for line in lines if (event := singly(line.removesuffix(b"\r")))])
+    for _ in range(2):  # the first learns the shapes
+        parsed = parse_body(b"\n".join(lines), kind=BodyKind.NDJSON, received_at=NOW)
+        assert comparable(parsed.events) == expected
+        assert len(parsed.lines) == len(parsed.events)
+
+
+def test_lines_of_one_shape_are_not_parsed_one_by_one() -> None:
+    lines = [f'{{"ts":"2025-01-01T10:00:{n:02d}Z","status":{200 + n},"msg":"x{n}"}}'.encode() for n in range(40)]
+    parse_body(b"\n".join(lines), kind=BodyKind.NDJSON, received_at=NOW)
+    events = parse_body(b"\n".join(lines), kind=BodyKind.NDJSON, received_at=NOW).events
+    assert isinstance(events, EventTables)
+    assert [table.woven is not None for table in events.tables] == [True]
 
 
 def texts_of(value: Any) -> Iterator[str]:

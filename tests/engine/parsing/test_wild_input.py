@@ -1,6 +1,7 @@
 """Hostile and broken input has a defined outcome, in time that grows no faster than the input."""
 
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -12,7 +13,7 @@ from tailsvc.parsing import BodyKind, parse_body
 NOW = 1_735_732_800_000_000
 
 
-def events(body: bytes, kind: BodyKind = BodyKind.NDJSON) -> list[Event]:
+def events(body: bytes, kind: BodyKind = BodyKind.NDJSON) -> Sequence[Event]:
     parsed = parse_body(body, kind=kind, received_at=NOW)
     assert parsed.rejections == []
     return parsed.events

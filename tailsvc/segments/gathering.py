@@ -1,0 +1,159 @@
+"""Events by the column (`EventTables`) to a frame, without a tuple for each.
+
+Each column is gathered from all tables. Where a table knows how its lines are made of their values, the lines need not
+be kept: see `weaving`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from tailsvc.event_tables import EventTable, EventTables, Values
+from tailsvc.events import Event
+from tailsvc.segments.attributes import LARGEST, MIXED, MOST_COLUMNS, PLAIN, split_attributes
+from tailsvc.segments.columns import Column, Number, Text, presence
+from tailsvc.segments.frame import IS_BOT, RAW, TEMPLATE, TEXT_COLUMNS, Frame, line_columns
+from tailsvc.segments.weaving import Place, weave
+
+_NUMBERS = {"status": int, "response_time_ms": float, IS_BOT: int}
+# Of a column, the rows and their values.
+Parts = list[tuple[Place, Values]]
+
+
+def frame_of_tables(events: EventTables, first_id: int) -> Frame:
+    """Events as they were appended; lines are kept where their columns do not tell them."""
+    tables = [*events.tables, *_table_of(events.singles)]
+    places = [_place(table.rows) for table in tables]
+    size = len(events)
+    times = np.zeros(size, np.int64)
+    for table, place in zip(tables, places, strict=True):
+        times[place] = table.times
+    columns = dict(_fields(tables, places, size)) | _attributes(tables, places, size)
+    frame = Frame(np.arange(first_id, first_id + size, dtype=np.int64), times, columns)
+    return Frame(frame.ids, times, columns | _lines(frame, tables, places))
+
+
+def _table_of(singles: Mapping[int, Event]) -> Iterator[EventTable]:
+    if singles:
+        values = zip(*singles.values(), strict=True)
+        times, raws, *fields, attributes = values
+        named = dict(zip(Event._fields[2:-1], fields, strict=True))
+        yield EventTable([*singles], times, raws, named, {}, attributes)
+
+
+def _place(rows: Sequence[int]) -> Place:
+    return slice(rows.start, rows.stop) if isinstance(rows, range) else np.array(rows, np.intp)
+
+
+def _fields(tables: Sequence[EventTable], places: Sequence[Place], size: int) -> Iterator[tuple[str, Column]]:
+    for name in (*TEXT_COLUMNS, *_NUMBERS):
+        parts = [
+            (place, table.fields[name]) for table, place in zip(tables, places, strict=True) if name in table.fields
+        ]
+        if parts:
+            column = _numbers(parts, size, _NUMBERS[name]) if name in _NUMBERS else _texts(parts, size)
+            if presence(column).any():
+                yield name, column
+
+
+def _texts(parts: Parts, size: int) -> Text:
+    codes_of: defaultdict[str | None, int] = defaultdict(count(1).__next__, {None: 0})
+    codes = np.zeros(size, np.int32)
+    for place, values in parts:
+        codes[place] = np.fromiter(map(codes_of.__getitem__, values), np.int32, len(values))
+    _, *distinct = codes_of
+    return Text(distinct, codes)  # type: ignore[arg-type]
+
+
+def _numbers(parts: Parts, size: int, dtype: type) -> Number:
+    found: npt.NDArray[Any] = np.zeros(size, dtype)
+    present = np.zeros(size, np.bool_)
+    for place, values in parts:
+        if None in values:
+            present[place] = np.fromiter((value is not None for value in values), np.bool_, len(values))
+            found[place] = [0 if value is None else value for value in values]
+        else:
+            present[place], found[place] = True, values
+    return Number(found, None if present.all() else present)
+
+
+# -- attributes
+
+
+def _attributes(tables: Sequence[EventTable], places: Sequence[Place], size: int) -> dict[str, Column]:
+    """As `split_attributes` makes them."""
+    parts: dict[str, Parts] = {}
+    for table, place in zip(tables, places, strict=True):
+        for name, values in table.attributes.items():
+            parts.setdefault(name, []).append((place, values))
+    for table in tables:
+        for keys, rows, by_key in _by_keys(table):
+            if not keys:  # an empty object is not the same as none
+                return _split(tables, size)
+            for name, column in zip(keys, by_key, strict=True):
+                parts.setdefault(name, []).append((np.array(rows, np.intp), column))
+    if len(parts) > MOST_COLUMNS:
+        return _split(tables, size)
+    return dict(_attribute(name, found, size) for name, found in parts.items())
+
+
+def _by_keys(table: EventTable) -> Iterator[tuple[tuple[str, ...], list[int], Iterable[Values]]]:
+    """The attributes that not every row has, by their names."""
+    groups: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
+    for row, others in zip(table.rows, table.others or (), strict=table.others is not None):
+        if others is not None:
+            rows, values = groups.setdefault(tuple(others), ([], []))
+            rows.append(row)
+            values.append(others.values())
+    for keys, (found, values) in groups.items():
+        yield keys, found, zip(*values, strict=True)
+
+
+def _attribute(name: str, parts: Parts, size: int) -> tuple[str, Column]:
+    kinds = set().union(*(set(map(type, values)) for _, values in parts))
+    if kinds == {str}:
+        return PLAIN + name, _texts(parts, size)
+    if kinds == {float} or (kinds == {int} and max(max(map(abs, values)) for _, values in parts) <= LARGEST):
+        return PLAIN + name, _numbers(parts, size, kinds.pop())
+    as_json: Parts = [(place, [orjson.dumps(value).decode() for value in values]) for place, values in parts]
+    return MIXED + name, _texts(as_json, size)
+
+
+def _split(tables: Sequence[EventTable], size: int) -> dict[str, Column]:
+    attributes: list[Any] = [None] * size
+    for table in tables:
+        for row, found in zip(table.rows, table.all_attributes(), strict=False):
+            attributes[row] = found
+    return split_attributes(attributes)
+
+
+# -- lines
+
+
+def _lines(frame: Frame, tables: Sequence[EventTable], places: Sequence[Place]) -> dict[str, Column]:
+    codes = np.zeros(len(frame), np.int32)
+    templates: dict[str, int] = {}
+    kept: list[bytes] = []
+    rows: list[int] = []
+    for table, place in zip(tables, places, strict=True):
+        told = weave(frame, table, place, templates)
+        codes[place] = told
+        if not told.all():
+            left = np.flatnonzero(told == 0).tolist()
+            kept += [table.raws[row] for row in left]
+            rows += [table.rows[row] for row in left]
+    found = {name: _scattered(column, rows, len(frame)) for name, column in line_columns(kept).items()}
+    if templates:
+        found[RAW + TEMPLATE] = Text([*templates], codes)
+    return found
+
+
+def _scattered(column: Text, rows: list[int], size: int) -> Column:
+    codes = np.zeros(size, np.int32)
+    codes[rows] = column.codes
+    return Text(column.values, codes)

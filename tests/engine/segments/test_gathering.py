@@ -1,0 +1,103 @@
+"""Blocks made of tables, without an event for each line, hold the very events and lines."""
+
+from collections.abc import Sequence
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tailsvc.event_tables import EventTables
+from tailsvc.events import Event
+from tailsvc.parsing import BodyKind, parse_body
+from tailsvc.segments.frame import Frame
+from tailsvc.segments.gathering import frame_of_tables
+from tailsvc.segments.learning import Book
+from tailsvc.segments.reader import Segment
+from tailsvc.storage.postgres.blocks import block_of
+from tests.factories.bodies import bodies
+from tests.factories.events import any_events
+
+NOW = 1_735_732_800_000_000  # 2025-01-01T12:00:00Z
+WRAPPED = [
+    '1.2.3.4 - - [01/Jan/2025:10:00:%02d +0000] "GET /a?b=%d HTTP/1.1" 200 12 "-" "curl/8.0"',
+    '1.2.3.4 - bob [01/Jan/2025:10:00:%02d +0000] "GET /a%d HTTP/1.1" 304 - "http://r" "x\\"y" 0.123',
+    'ts=2025-01-01T10:00:%02dZ level=warn msg="a b" n=%d',
+    "ts=2025-01-01T10:00:%02dZ level=warn msg=ab n=%d",
+    "[2025-01-01 10:00:%02d] production.ERROR: boom %d",
+    "2025-01-01 10:00:%02d,123 - app - ERROR - boom %d",
+    "plain %d %d\n",
+]
+
+
+@st.composite
+def wrapped_bodies(draw: st.DrawFn) -> list[bytes]:
+    lines = []
+    for number in range(draw(st.integers(1, 60))):
+        text = draw(st.sampled_from(WRAPPED)) % (number % 61, draw(st.integers(0, 3)))
+        lines.append(
+            orjson.dumps({"log": text, "filename": "x", **draw(st.sampled_from([{}, {"bytes": 1}, {"n": "a"}]))})
+        )
+    return lines
+
+
+def read_back(events: EventTables, book: Book) -> list[Event]:
+    encoded = block_of(events, book)
+    assert encoded.raw_bytes == sum(len(event.raw) for event in events)
+    stored = [one for frame in Segment(encoded.parts.__getitem__, parts=1, base=1).frames() for one in frame.events()]
+    return [one.event for one in sorted(stored)]
+
+
+def exactly(events: Sequence[Event]) -> list[object]:
+    """Equal only if -0.0 is -0.0, and 1 neither 1.0 nor True."""
+    return [
+        (repr(event._replace(attributes=None)), orjson.dumps(event.attributes, option=orjson.OPT_SORT_KEYS))
+        for event in events
+    ]
+
+
+def parsed(lines: list[bytes]) -> EventTables:
+    return EventTables.of(parse_body(b"\n".join(lines), kind=BodyKind.NDJSON, received_at=NOW).events)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bodies() | wrapped_bodies())
+def test_a_block_of_tables_gives_every_field_and_line_back(lines: list[bytes]) -> None:
+    book = Book()
+    for _ in range(2):  # with the shapes and templates that the first learned
+        events = parsed(lines)
+        if events:
+            assert exactly(read_back(events, book)) == exactly(events)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(bodies() | wrapped_bodies(), min_size=1, max_size=3), st.lists(any_events, max_size=5))
+def test_tables_of_several_bodies_are_joined_in_order(several: list[list[bytes]], others: list[Event]) -> None:
+    parts: list[Sequence[Event]] = [*map(parsed, several), others]
+    expected = [event for part in parts for event in part]
+    joined = EventTables.joined(parts)
+    assert [*joined] == expected
+    if expected:
+        assert joined.oldest == min(event.timestamp for event in expected)
+        assert exactly(read_back(joined, Book())) == exactly(expected)
+
+
+def frame_of_lines(lines: list[str]) -> Frame:
+    body = [line.encode() for line in lines]
+    parsed(body)
+    return frame_of_tables(parsed(body), 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"ts":"2025-01-01T10:00:00.%03dZ","level":"warning","status":%d,"took":1.5,"msg":"x"}',
+        '{"time": "2025-01-01 10:00:00.%03d+00:00", "severity": "INFO", "n": %d, "ok": true, "x": null}',
+        '{"ts":1735725600.%03d,"method":"get","duration_ms":"%d","request_time":0.012}',
+    ],
+)
+def test_lines_of_a_known_shape_are_told_by_their_columns(line: str) -> None:
+    frame = frame_of_lines([line % (number, number + 200) for number in range(100, 160)])
+    raw = frame.text("raw")
+    assert raw is not None
+    assert not raw.present.any()

@@ -1,0 +1,49 @@
+"""Bodies of lines that are nearly alike, as programs write them, and of what comes between."""
+
+from hypothesis import strategies as st
+
+# What may stand as a value, text by text: also what is no JSON, or not what it looks like.
+TEXTS = [
+    '"a"', '"b"', '""', '"ü"', '"-"', '"GET"', '"get"', '"warning"', '"INFO"', '"10.0.0.7"', '"10.0.0.7:80"', '"::1"',
+    '"2025-01-01T10:00:00.123Z"', '"2025-01-01T10:00:00Z"', '"2025-01-01 10:00:00,123"', '"2025-01-01T10:00:60.000Z"',
+    '"2025-01-01T10:00:00.123456789Z"', '"2099-01-01T00:00:00Z"', '"01/Jan/2025:10:00:00 +0100"', '"200"', '"1.50"',
+    '"a\\"b"', '"\\u0000"', '"\\ud800"', '"\\u00fc"', '"a,b"', '"{}"', '"a:b}"', '"\x7f"', '"\U0001f600"',
+]  # fmt: skip
+NUMBERS = [
+    "200", "404", "5", "-1", "0", "-0", "1.5", "38.6", "1.50", "12.0", "1e5", "1E400", "-0.0", "0.1", "1735725600",
+    "1735725600.123", "9007199254740993", "123456789012345678901234567890", "0.1234567890123456789", "1e-7",
+    "true", "false", "null", "NaN", "01", "1.", "+1", " 7", "7 ", "[1]", "{}", '{"a":1}', "[", "]", "1,2", '"', "",
+]  # fmt: skip
+NAMES = [
+    "timestamp", "ts", "level", "severity", "status", "method", "path", "response_time_ms", "rt", "ip", "user_agent",
+    "message", "msg", "host", "service", "n", "m", "ok", "a.b", "http", "ü", "", "log", "duration", "resp_headers",
+]  # fmt: skip
+OTHERS = [
+    b"", b"  ", b"{}", b"[]", b"null", b"plain", b'"a text"', b'{"n":1}', b'{"n":1,"n":2}', b'{"n":"\xff"}',
+    b'{"n":"\t"}', b'{"n":"a\x00b"}', b'{"log":"level=info msg=x"}', b'{"n":1}\r', b'\t{"n":1}',
+    b'{"n":{"m":[1,2]}}', b'{"n":1} x',
+]  # fmt: skip
+
+
+@st.composite
+def bodies(draw: st.DrawFn) -> list[bytes]:
+    """Lines of one or two shapes, each often enough to be learned, and others among them."""
+    lines: list[bytes] = []
+    for _ in range(draw(st.integers(1, 2))):
+        names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=draw(st.integers(0, 9)) > 0))
+        # A kind of values for each name; now and then another one.
+        usual = [
+            draw(st.lists(st.sampled_from(draw(st.sampled_from([TEXTS, NUMBERS]))), min_size=1, max_size=4))
+            for _ in names
+        ]
+        comma, colon = draw(st.sampled_from([(",", ":"), (", ", ": "), (" , ", " :")]))
+        for _ in range(draw(st.integers(8, 24))):
+            members = []
+            for name, values in zip(names, usual, strict=True):
+                odd = draw(st.integers(0, 40)) == 0
+                value = draw(st.sampled_from(TEXTS + NUMBERS if odd else values))
+                members.append(f'"{name}"{colon}{value}')
+            lines.append(f"{{{comma.join(members)}}}".encode())
+    for other in draw(st.lists(st.sampled_from(OTHERS), max_size=2)):
+        lines.insert(draw(st.integers(0, len(lines))), other)
+    return lines
