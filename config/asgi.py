@@ -1,7 +1,10 @@
 """One ASGI port: the log paths go to plain callables, everything else to Django."""
 
+import asyncio
 import gc
 import os
+import signal
+import threading
 
 from config.runtime.children import die_with_parent
 
@@ -67,8 +70,23 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
-        if message["type"] == "lifespan.shutdown":
-            following().stop()
+        if message["type"] == "lifespan.startup":
+            _end_streams_on(signal.SIGTERM, signal.SIGINT)
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
+
+
+def _end_streams_on(*signals: signal.Signals) -> None:
+    """The server waits for open requests before it says `lifespan.shutdown`, and followers have no end of their own.
+
+    Beside its handlers, which its event loop calls from the same signals.
+    """
+    loop = asyncio.get_running_loop()
+
+    def stop(_number: int, _frame: object) -> None:
+        loop.call_soon_threadsafe(lambda: following().stop())
+
+    if threading.current_thread() is threading.main_thread():
+        for number in signals:
+            signal.signal(number, stop)
