@@ -6,7 +6,10 @@ from config.cli import tokens, users
 from config.cli.compact import compact
 from config.cli.doctor import doctor
 from config.cli.integrity import check
+from config.cli.search import search
+from config.cli.ship import ship
 from config.cli.stats import stats
+from config.cli.tail import tail
 from config.cli.up import up
 from tailsvc.version import __version__
 
@@ -20,7 +23,7 @@ app = typer.Typer(
 app.command()(up)
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
-for command in (doctor, compact, check, stats):
+for command in (tail, search, ship, doctor, compact, check, stats):
     app.command()(command)
 
 

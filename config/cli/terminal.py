@@ -1,5 +1,7 @@
 """What commands say, and how they fail: answers on standard output, all else on standard error."""
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ FAULT = 1
 USAGE = 2
 # What a shell reports of a program that Ctrl-C ended.
 INTERRUPTED = 130
+# And of one that wrote to somebody who had gone: `| head`.
+PIPE_CLOSED = 141
 
 _WIDEST = 10_000  # columns, where nobody's window bounds a table
 _LINE_SECONDS = 10.0
@@ -47,7 +51,31 @@ def show(table: Table) -> None:
 
 def printable(text: str) -> str:
     """What somebody else has named, without what would steer the terminal."""
+    if text.isprintable():
+        return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+def is_terminal() -> bool:
+    return _out.is_terminal
+
+
+def has_colours() -> bool:
+    return _out.color_system is not None and not _out.no_color
+
+
+@contextmanager
+def writing(*, at_once: bool = False) -> Iterator[Callable[[str], None]]:
+    """Writes lines, each at once or as many as fit a buffer; ends quietly when nobody reads any more."""
+    # Lone surrogates cannot be encoded at all, and a terminal's encoding may know few letters.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        yield lambda line: print(line, flush=at_once)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more as it ends, and would say what happened.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(PIPE_CLOSED) from None
 
 
 def counted(number: int, thing: str) -> str:
