@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 ARGS ?=
 
-.PHONY: run install dev test check format lock bench clean
+.PHONY: run install dev test check format protos lock bench clean
 
 run: install ## start everything; arguments: make run ARGS="--port 9000"
 	@exec $(BIN)/tailsvc up $(ARGS)
@@ -58,6 +58,12 @@ check: dev ## style, types, layers, migrations, forms of the compose file and of
 format: dev ## put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+PROTO := dodil/ignite/v1/compute
+protos: dev ## make Python modules of the .proto files
+	@mkdir -p build/protos
+	$(BIN)/python -m grpc_tools.protoc -I protos --python_out=build/protos --pyi_out=build/protos protos/$(PROTO).proto
+	cp build/protos/$(PROTO)_pb2.py build/protos/$(PROTO)_pb2.pyi tailsvc/dialects/ignite/
 
 lock: ## renew the lock files (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \

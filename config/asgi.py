@@ -21,6 +21,7 @@ from django.conf import settings  # noqa: E402 (after Django's set-up)
 from apps.http import routing  # noqa: E402 (after Django's set-up)
 from apps.http.asgi import Endpoint, Receive, Scope, Send, with_small_bodies  # noqa: E402
 from apps.http.routing import LiveRoute  # noqa: E402
+from apps.ignite import asgi as ignite  # noqa: E402
 from apps.ingest import asgi as ingest  # noqa: E402
 from apps.lifecycle import asgi as builds  # noqa: E402
 from apps.query import asgi as query  # noqa: E402
@@ -39,7 +40,7 @@ django_application = with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_
 _reads = query.in_front_of(django_application)
 
 # Answers without an end, and behind them the rest.
-LIVE_ROUTES = [LiveRoute(tails.ROUTE, tails.tail), LiveRoute(builds.ROUTE, builds.follow)]
+LIVE_ROUTES = [LiveRoute(tails.ROUTE, tails.tail), LiveRoute(builds.ROUTE, builds.follow), *ignite.live_routes()]
 _others = routing.in_front_of(_reads, LIVE_ROUTES)
 
 # (prefix of the path, endpoint): what does not pass through Django. The isolation tests read this table.

@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "apps.query",
     "apps.compaction",
     "apps.lifecycle",
+    "apps.ignite",
     "apps.retention",
     "apps.ops",
 ]

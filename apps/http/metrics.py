@@ -12,6 +12,7 @@ _BYTES = (256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 134
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 REQUESTS = Counter("tailsvc_http_requests_total", "Requests answered", ["method", "route", "status"])
+RPCS = Counter("tailsvc_grpc_calls_total", "Calls ended", ["method", "code"])
 REQUEST_SECONDS = Histogram("tailsvc_http_request_seconds", "Time to answer", ["dialect"], buckets=_SECONDS)
 REQUEST_BYTES = Histogram("tailsvc_http_request_bytes", "Size of bodies received", ["dialect"], buckets=_BYTES)
 RESPONSE_BYTES = Histogram("tailsvc_http_response_bytes", "Size of bodies sent", ["dialect"], buckets=_BYTES)

@@ -82,11 +82,6 @@ def emitters(stream: Stream, *, now: datetime) -> list[Emitter]:
     return [found[name] for name in sorted(found)]
 
 
-def started_at(stream: Stream, name: str) -> datetime | None:
-    """When the replica says that it started; None where nobody reported it."""
-    return Replica.objects.filter(stream=stream, name=name).values_list("started_at", flat=True).first()
-
-
 def _reported(kept: Replica, now: datetime) -> Emitter:
     status = ReplicaStatus(kept.status)
     running = status is ReplicaStatus.RUNNING and kept.heartbeat_at > now - limits.HEARTBEAT
