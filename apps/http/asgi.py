@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
-from apps.http.problems import CONTENT_TYPE, Problem
+from apps.http.problems import Problem
 from apps.http.request_id import new_request_id
 
 Scope = MutableMapping[str, Any]
@@ -49,7 +49,7 @@ async def answer_problem(send: Send, problem: Problem, *, request_id: str) -> No
         problem.status_code,
         problem.content(),
         request_id=request_id,
-        content_type=CONTENT_TYPE.encode(),
+        content_type=problem.content_type.encode(),
         headers=problem.headers,
     )
 

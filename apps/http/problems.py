@@ -46,7 +46,9 @@ DELETIONS_RETRY_AFTER_SECONDS = 60
 
 
 class Problem(Exception):
-    """An answer that is an error. Raise it anywhere above the engine."""
+    """An answer that is an error. Raise it anywhere above the engine. A dialect's own have another form."""
+
+    content_type = CONTENT_TYPE
 
     def __init__(
         self,
@@ -112,7 +114,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         if transaction.get_connection(alias).in_atomic_block:
             transaction.set_rollback(True, using=alias)
     response = Response(problem.body(), status=problem.status_code, headers=problem.headers)
-    response.content_type = CONTENT_TYPE
+    response.content_type = problem.content_type
     return response
 
 
@@ -134,7 +136,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def as_http(problem: Problem) -> HttpResponse:
     return HttpResponse(
-        problem.content(), status=problem.status_code, content_type=CONTENT_TYPE, headers=problem.headers
+        problem.content(), status=problem.status_code, content_type=problem.content_type, headers=problem.headers
     )
 
 
