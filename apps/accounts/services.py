@@ -31,19 +31,25 @@ def create_token(
 ) -> tuple[PersonalAccessToken, str]:
     """The token and its text, which is to be had this once."""
     _check_expiry(expires_at, now)
-    text = tokens.new_token()
-    token = PersonalAccessToken.objects.create(
+    token = PersonalAccessToken(
         team_id=team_id,
         user_id=user if isinstance(user, int) else user.pk,
         name=name,
-        digest=tokens.digest(text),
-        prefix=tokens.displayed(text),
         abilities=_known(abilities),
         created_at=now,
         expires_at=expires_at,
     )
-    _record(team_id, actor, "token.create", f"{name} ({token.prefix})", now, abilities=token.abilities)
+    text = tokens.new_token()
+    keep_token(token, text, actor=actor)
     return token, text
+
+
+def keep_token(token: PersonalAccessToken, text: str, *, actor: str) -> None:
+    """Save a new token, so that this text is it."""
+    token.digest, token.prefix = tokens.digest(text), tokens.displayed(text)
+    token.save(force_insert=True)
+    subject = f"{token.name} ({token.prefix})"
+    _record(token.team_id, actor, "token.create", subject, token.created_at, abilities=token.abilities)
 
 
 def live_tokens(*, team_id: int, user_id: int | None) -> QuerySet[PersonalAccessToken]:
