@@ -18,7 +18,9 @@ _django = get_asgi_application()
 
 from django.conf import settings  # noqa: E402 (after Django's set-up)
 
-from apps.http import routing  # noqa: E402 (after Django's set-up)
+from apps.feldera import logs as feldera  # noqa: E402 (after Django's set-up)
+from apps.feldera.asgi import in_feldera_form  # noqa: E402
+from apps.http import routing  # noqa: E402
 from apps.http.asgi import Endpoint, Receive, Scope, Send, with_small_bodies  # noqa: E402
 from apps.http.routing import LiveRoute  # noqa: E402
 from apps.ignite import asgi as ignite  # noqa: E402
@@ -40,8 +42,13 @@ django_application = with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_
 _reads = query.in_front_of(django_application)
 
 # Answers without an end, and behind them the rest.
-LIVE_ROUTES = [LiveRoute(tails.ROUTE, tails.tail), LiveRoute(builds.ROUTE, builds.follow), *ignite.live_routes()]
-_others = routing.in_front_of(_reads, LIVE_ROUTES)
+LIVE_ROUTES = [
+    LiveRoute(tails.ROUTE, tails.tail),
+    LiveRoute(builds.ROUTE, builds.follow),
+    LiveRoute(feldera.ROUTE, feldera.logs, feldera.refuse),
+    *ignite.live_routes(),
+]
+_others = in_feldera_form(routing.in_front_of(_reads, LIVE_ROUTES))
 
 # (prefix of the path, endpoint): what does not pass through Django. The isolation tests read this table.
 RAW_ROUTES: list[tuple[str, Endpoint]] = [(ingest.PREFIX, ingest.ingest)]

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "apps.compaction",
     "apps.lifecycle",
     "apps.ignite",
+    "apps.feldera",
     "apps.retention",
     "apps.ops",
 ]

@@ -13,5 +13,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.ingest.urls")),
     path("", include("apps.query.urls")),
     path("", include("apps.lifecycle.urls")),
+    path("", include("apps.feldera.urls")),
     path("", include("apps.ops.urls")),
 ]

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class FelderaConfig(AppConfig):
+    name = "apps.feldera"
+    label = "feldera"
