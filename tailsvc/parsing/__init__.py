@@ -1,8 +1,8 @@
 """Bodies of log lines to events: pure functions from bytes and the time of receipt; nothing is read or kept.
 
 `body` takes a body apart, `batch` its items; JSON objects are read by the names in `aliases`, those that are alike by
-`flat_objects` and `object_tables`, others by `objects`; `text` recognises formats inside text, each in its own module. A
-bad item is a rejection, never an error.
+`flat_objects` and `object_tables`, others by `objects`; `text` recognises formats inside text, each in its own module.
+A bad item is a rejection, never an error.
 """
 
 from tailsvc.parsing.body import parse_body

@@ -4,9 +4,10 @@ The common and the combined form, a virtual host before them, and nginx' `$reque
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tailsvc.event_tables import Woven
 from tailsvc.parsing import columns
 from tailsvc.parsing.tables import Column, Table
 from tailsvc.timestamps import read_access_times
@@ -41,22 +42,26 @@ def match_access_log(text: str) -> Match | None:
     return _LINE.fullmatch(text) if _MARK in text else None
 
 
+def read_usual_access_logs(rows: list[int], texts: Sequence[str]) -> Iterator[tuple[list[int], Table]]:
+    """Tables of those among the rows that are as nearly all access logs are; they come to the same as the others do."""
+    for form in _USUAL:
+        sample = rows[:: 1 + len(rows) // _SAMPLE]
+        if any("\\" not in texts[row] and form.match(texts[row]) for row in sample):
+            matches = {row: match for row in rows if (match := form.match(texts[row])) and "\\" not in match[0]}
+            if matches:
+                rows = [row for row in rows if row not in matches]
+                yield [*matches], form.read([*matches.values()])
+
+
 def read_access_logs(matches: Sequence[Match]) -> Table:
     """Rows without a valid time are odd: they are no access log."""
     groups = zip(*(match.groups() for match in matches), strict=True)
     hosts, clients, idents, users, times, requests, statuses, sizes, referrers, agents, rests = groups
-    table = Table(len(matches))
-    table.set_times(read_access_times(times))
-    table.levels = [_LEVELS.get(status[0], _UNUSUAL_LEVEL) for status in statuses]
-    ips = columns.read_ips(clients)
+    table = _table_of(clients, times, statuses)
     _read_requests(table, requests, sizes)
-    table.columns[columns.STATUS] = [*map(int, statuses)]
-    table.columns[columns.IP] = ips
     table.columns[columns.REFERRER] = _said(referrers)
     table.columns[columns.USER_AGENT] = _said(agents)
-    if None in ips:
-        names = [client if ip is None else "-" for ip, client in zip(ips, clients, strict=True)]
-        _note(table, "client", names)
+    _note_client(table, clients)
     _note(table, "user", users)
     _note(table, "ident", idents)
     if set(hosts) != {None}:
@@ -65,6 +70,62 @@ def read_access_logs(matches: Sequence[Match]) -> Table:
         table.columns[columns.RESPONSE_TIME_MS] = [*map(_duration, rests)]
         _note(table, "forwarded_for", [*map(_forwarded_for, rests)])
     return table
+
+
+def _table_of(clients: Sequence[str], times: Sequence[str], statuses: Sequence[str]) -> Table:
+    table = Table(len(clients))
+    table.set_times(read_access_times(times))
+    table.levels = [_LEVELS.get(status[0], _UNUSUAL_LEVEL) for status in statuses]
+    table.columns[columns.STATUS] = [*map(int, statuses)]
+    table.columns[columns.IP] = columns.read_ips(clients)
+    return table
+
+
+class _Usual:
+    """A form in which each group is one field, so that it is known how the line is made of them."""
+
+    _NAMES = (
+        "ip", "attributes.user", "timestamp", "method", "path", "attributes.protocol", "status", "attributes.bytes",
+        "referrer", "user_agent", "response_time_ms",
+    )  # fmt: skip
+    _LITERALS = ("", " - ", " [", '] "', " ", " ", '" ', " ", ' "', '" "', '"')
+
+    def __init__(self, end: str, *literals: str) -> None:
+        self._literals = (*self._LITERALS[:10], *literals)
+        self._names = self._NAMES[: len(self._literals) - 1]
+        self.match = re.compile(_USUAL_LINE + end, re.ASCII).fullmatch
+
+    def read(self, matches: Sequence[Match]) -> Table:
+        groups = [*zip(*map(Match.groups, matches), strict=True)]
+        clients, users, times, methods, paths, protocols, statuses, sizes, referrers, agents, *rests = groups
+        table = _table_of(clients, times, statuses)
+        table.columns[columns.METHOD] = columns.read_methods(methods)
+        table.columns[columns.PATH] = _said(paths)
+        table.columns[columns.REFERRER] = _said(referrers)
+        table.columns[columns.USER_AGENT] = _said(agents)
+        table.attributes = {"bytes": [*map(int, sizes)], "protocol": protocols}
+        _note_client(table, clients)
+        _note(table, "user", users)
+        if rests:
+            table.columns[columns.RESPONSE_TIME_MS] = [*map(_read_seconds, rests[0])]
+        table.woven = Woven(self._literals, self._names, groups)
+        return table
+
+
+# Faster than the general expression, as every part of it ends where one character is met.
+_USUAL_LINE = (
+    r"([\da-fA-F.:]++) - ([^\s\[\]\"]{1,255}+) \[([^\]]*)\] "
+    r"\"([A-Z]++) ([^\s\"]++) (HTTP/[\d.]++)\" ([1-9]\d\d) (\d{1,15}) \"([^\"]*)\" \"([^\"]*)\""
+)
+_USUAL = (_Usual("", '"'), _Usual(r" (\d{1,9}\.\d{3,9})", '" ', ""))
+_SAMPLE = 8
+
+
+def _note_client(table: Table, clients: Sequence[str]) -> None:
+    """What is no address."""
+    ips = table.columns[columns.IP]
+    if ips is not None and None in ips:
+        _note(table, "client", [client if ip is None else "-" for ip, client in zip(ips, clients, strict=True)])
 
 
 def _read_requests(table: Table, requests: Sequence[str], sizes: Sequence[str]) -> None:

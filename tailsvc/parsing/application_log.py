@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from tailsvc.event_tables import Woven
 from tailsvc.parsing import columns
 from tailsvc.parsing.columns import Reading
 from tailsvc.parsing.tables import Table
@@ -19,7 +20,9 @@ _TIME = r"(\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?: ?(?:Z|UTC|
 _FLAGS = re.ASCII | re.DOTALL
 
 # [2025-01-01 12:00:00] production.ERROR: message
-_LARAVEL = re.compile(rf"\[{_TIME}\] ([\w-]{{1,64}})\.{_LEVEL}: ?(.*)", _FLAGS)
+_LARAVEL = re.compile(rf"\[{_TIME}\] ([\w-]{{1,64}})\.{_LEVEL}(: ?)(.*)", _FLAGS)
+_LARAVEL_LITERALS = ("[", "] ", ".", "", "", "")
+_LARAVEL_NAMES = ("timestamp", "attributes.channel", "level", "", "message")
 _STAMP = re.compile(rf"(?:\[{_TIME}\]|{_TIME}(?=[\s:]|$)):? {{0,8}}", _FLAGS)
 # 2025-01-01 12:00:00,123 - app.orders - ERROR - message
 _PYTHON = re.compile(rf"- (?P<logger>\S{{1,200}}) - {_LEVEL} - ", _FLAGS)
@@ -54,12 +57,14 @@ def match_laravel(text: str) -> Match | None:
 
 def read_laravels(matches: Sequence[Match]) -> Table:
     """Rows without a valid time are odd."""
-    times, channels, levels, messages = zip(*(match.groups() for match in matches), strict=True)
+    groups = [*zip(*map(Match.groups, matches), strict=True)]
+    times, channels, levels, _, messages = groups
     table = Table(len(matches))
     table.set_times(read_times(times))
     table.columns[columns.LEVEL] = columns.read_levels(levels)
     table.columns[columns.MESSAGE] = messages
     table.attributes["channel"] = channels
+    table.woven = Woven(_LARAVEL_LITERALS, _LARAVEL_NAMES, groups)
     return table
 
 

@@ -16,10 +16,8 @@ import numpy as np
 import orjson
 
 from tailsvc.event_tables import Woven
-from tailsvc.events import Event
-from tailsvc.parsing import columns
 from tailsvc.parsing.lines import Block
-from tailsvc.parsing.object_tables import Plan, read_objects
+from tailsvc.parsing.object_tables import Plan, read_objects, slot_names
 from tailsvc.parsing.tables import Column, Table
 
 # A name, and a text or a number, true, false or null.
@@ -46,7 +44,7 @@ class Shape:
         self._plan = plan
         self._literals = tuple(literals)
         self._bare = tuple(bare)
-        self._names = _slot_names(plan, len(literals) - 1)
+        self._names = slot_names(plan, len(literals) - 1)
         groups = ["([^,]*)" if place in bare else '([^"]*)' for place in range(len(literals) - 1)]
         pattern = "".join(re.escape(literal) + group for literal, group in zip(literals, [*groups, ""], strict=True))
         self.match = re.compile(pattern).fullmatch
@@ -164,15 +162,3 @@ def _shape_of(text: str, plan: Plan, count: int) -> Shape | None:
     if text[:1] != "{" or at != len(text) or len(literals) - 1 != count:
         return None
     return Shape(plan, literals, bare)
-
-
-def _slot_names(plan: Plan, count: int) -> list[str]:
-    """Of each value the field that it becomes."""
-    names = [""] * count
-    for field in plan.fields:
-        names[field.place] = Event._fields[field.alias.column]
-    if plan.time is not None:
-        names[plan.time] = Event._fields[columns.TIMESTAMP]
-    for name, place in zip(plan.names, plan.places, strict=True):
-        names[place] = f"attributes.{name}"
-    return names

@@ -2,6 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator, Sequence
+from operator import methodcaller
+from typing import NamedTuple
 
 from tailsvc.parsing.json_values import clean
 
@@ -17,6 +20,7 @@ _TEMPLATE_NAMES = 48
 _TEMPLATE_CHARS = 4096
 # Up to here splitting and throwing away is cheaper than asking first.
 _SHORT_CHARS = 16_384
+_SAMPLE = 8
 
 
 # Names, and their values in the same order.
@@ -37,6 +41,51 @@ def read_logfmt(text: str) -> Pairs | None:
     return pairs
 
 
+class Known(NamedTuple):
+    names: tuple[str, ...]
+    values: list[Sequence[str]]  # by name, then by line
+    literals: Sequence[str]
+    texts: Sequence[Sequence[str]]  # the values as they stand in the line
+
+
+def read_known_logfmt(rows: list[int], texts: Sequence[str]) -> Iterator[tuple[list[int], Known]]:
+    """What of these rows has names that were seen often, all lines of the same names together."""
+    for template in _templates.known:
+        sample = rows[:: 1 + len(rows) // _SAMPLE]
+        if any(template.match(texts[row]) for row in sample):
+            matches = {row: match for row in rows if (match := template.match(texts[row])) and _is_plain(match[0])}
+            if matches:
+                rows = [row for row in rows if row not in matches]
+                yield [*matches], template.read([*matches.values()])
+
+
+def _is_plain(text: str) -> bool:
+    """No access log, which is looked for first, and not long."""
+    return len(text) <= _SHORT_CHARS and '] "' not in text
+
+
+class _Template:
+    """One expression for lines of the same names, in this order."""
+
+    def __init__(self, pattern: re.Pattern[str], names: tuple[str, ...]) -> None:
+        self.pattern = pattern
+        self.names = names
+        self.match = pattern.fullmatch
+        self._literals = [f"{name}=" if place == 0 else f" {name}=" for place, name in enumerate(names)]
+
+    def read(self, matches: Sequence[re.Match[str]]) -> Known:
+        texts = [*zip(*map(re.Match.groups, matches), strict=True)]
+        values: list[Sequence[str]] = [_unquoted(column) if any(map(_QUOTE, column)) else column for column in texts]
+        return Known(self.names, values, [*self._literals, ""], texts)
+
+
+_QUOTE = methodcaller("startswith", '"')
+
+
+def _unquoted(values: Sequence[str]) -> list[str]:
+    return [value[1:-1] if value[:1] == '"' else value for value in values]
+
+
 class _Templates:
     """Expressions for lines whose names were seen often: one match for a line instead of one for a pair."""
 
@@ -45,17 +94,15 @@ class _Templates:
     _WATCHED = 256
 
     def __init__(self) -> None:
-        self._known: list[tuple[re.Pattern[str], tuple[str, ...]]] = []
+        self.known: list[_Template] = []
         self._seen: dict[tuple[str, ...], int] = {}
 
     def read(self, text: str) -> Pairs | None:
-        for pattern, names in self._known:
-            match = pattern.fullmatch(text)
+        for template in self.known:
+            match = template.match(text)
             if match is not None:
                 values = match.groups()
-                if '"' in text:
-                    values = tuple([value[1:-1] if value[:1] == '"' else value for value in values])
-                return names, values
+                return template.names, tuple(_unquoted(values)) if '"' in text else values
         return None
 
     def see(self, text: str, pairs: Pairs) -> None:
@@ -66,7 +113,7 @@ class _Templates:
             # What is quoted once may be quoted or not, the others not.
             pattern = re.compile(" ".join(map(_template_of, _PAIR.findall(text))), re.ASCII)
             if pattern.groups == len(names) and pattern.fullmatch(text):
-                self._known = [(pattern, names), *self._known[: self._KEPT - 1]]
+                self.known = [_Template(pattern, names), *self.known[: self._KEPT - 1]]
             count = 0
         if len(self._seen) >= self._WATCHED:
             self._seen.clear()

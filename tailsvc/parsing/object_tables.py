@@ -6,6 +6,7 @@ Logs have few shapes: which key fills which column is worked out once for each a
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tailsvc.events import Event
 from tailsvc.limits import ATTRIBUTE_NAME_CHARS
 from tailsvc.parsing import columns
 from tailsvc.parsing.aliases import LOG, Alias, find, leads_to_alias
@@ -79,6 +80,18 @@ def read_objects(plan: Plan, values: Sequence[Column]) -> Table:
         name: _read_attributes(table, values[place]) for name, place in zip(plan.names, plan.places, strict=True)
     }
     return table
+
+
+def slot_names(plan: Plan, count: int) -> list[str]:
+    """Of each value the field that it becomes."""
+    names = [""] * count
+    for field in plan.fields:
+        names[field.place] = Event._fields[field.alias.column]
+    if plan.time is not None:
+        names[plan.time] = Event._fields[columns.TIMESTAMP]
+    for name, place in zip(plan.names, plan.places, strict=True):
+        names[place] = f"attributes.{name}"
+    return names
 
 
 def _avoid(table: Table, values: Column, kind: type) -> None:

@@ -3,11 +3,12 @@
 Formats that name their fields come in any number and are read by the column; the others are read one by one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
+from tailsvc.event_tables import Woven
 from tailsvc.parsing import columns
-from tailsvc.parsing.access_log import Match, match_access_log, read_access_logs
+from tailsvc.parsing.access_log import Match, match_access_log, read_access_logs, read_usual_access_logs
 from tailsvc.parsing.application_log import (
     match_laravel,
     read_laravels,
@@ -16,8 +17,8 @@ from tailsvc.parsing.application_log import (
 )
 from tailsvc.parsing.columns import Reading
 from tailsvc.parsing.json_values import TooDeep, load
-from tailsvc.parsing.logfmt import read_logfmt
-from tailsvc.parsing.object_tables import Plans, read_objects
+from tailsvc.parsing.logfmt import read_known_logfmt, read_logfmt
+from tailsvc.parsing.object_tables import Plans, read_objects, slot_names
 from tailsvc.parsing.objects import read_object
 from tailsvc.parsing.readings import within
 from tailsvc.parsing.syslog import read_syslog
@@ -39,12 +40,25 @@ def read_text(text: str, received_at: int) -> Reading:
 
 def read_texts(texts: Sequence[str], received_at: int) -> Iterator[tuple[list[int], Table]]:
     """The same for many, in tables: for each the numbers of its texts. Every text is in one of them."""
+    left = set(range(len(texts)))
+    plain = [row for row, text in enumerate(texts) if not _is_special(text)]
+    for rows, table in _read_known(plain, texts):
+        left.difference_update(rows)
+        yield rows, table
+    if left:
+        yield from _read_by_form(sorted(left), left.intersection(plain), texts, received_at)
+
+
+def _read_by_form(
+    rows: Sequence[int], plain: Container[int], texts: Sequence[str], received_at: int
+) -> Iterator[tuple[list[int], Table]]:
     access_logs: dict[int, Match] = {}
     laravels: dict[int, Match] = {}
     objects: dict[tuple[str, ...], dict[int, tuple[Any, ...]]] = {}
     others: dict[bool, dict[int, Reading]] = {}
-    for row, text in enumerate(texts):
-        if not _is_special(text):
+    for row in rows:
+        text = texts[row]
+        if row in plain:
             if (match := match_access_log(text)) is not None:
                 access_logs[row] = match
                 continue
@@ -60,10 +74,28 @@ def read_texts(texts: Sequence[str], received_at: int) -> Iterator[tuple[list[in
         yield [*access_logs], read_access_logs([*access_logs.values()])
     if laravels:
         yield [*laravels], read_laravels([*laravels.values()])
-    for names, rows in objects.items():
-        yield [*rows], _table_of(names, [*rows.values()])
+    for names, values in objects.items():
+        yield [*values], _table_of(names, [*values.values()])
     for readings in others.values():
         yield [*readings], Table.of_readings([*readings.values()])
+
+
+def _read_known(rows: list[int], texts: Sequence[str]) -> Iterator[tuple[list[int], Table]]:
+    """What is in a form that all lines can be asked for at once."""
+    for found, table in read_usual_access_logs(rows, texts):
+        rows = _without(rows, found)
+        yield found, table
+    for found, known in read_known_logfmt(rows, texts):
+        plan = _plans.of(known.names)
+        if plan is not None:
+            table = read_objects(plan, known.values)
+            table.woven = Woven(known.literals, slot_names(plan, len(known.names)), known.texts)
+            yield found, table
+
+
+def _without(rows: list[int], others: list[int]) -> list[int]:
+    left = {*others}
+    return [row for row in rows if row not in left]
 
 
 def _table_of(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
@@ -73,7 +105,7 @@ def _table_of(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
 
 def _is_special(text: str) -> bool:
     """An escape may bring NUL or a surrogate into JSON that was clean: too rare to be looked for in tables."""
-    return _may_be_syslog(text) or (text[:1] == "{" and "\\u" in text)
+    return text[:1] in _SYSLOG_HEADS or text[10:11] == "T" or (text[:1] == "{" and "\\u" in text)
 
 
 def _may_be_syslog(text: str) -> bool:

@@ -96,7 +96,7 @@ class _Weaving:
             return _Printed("", Slot(name))
         for form in self._forms(name, values[row], text):
             before, found, behind = text.partition(form.printed)
-            if found and (name == TIMESTAMP or found == text):
+            if found and (name == TIMESTAMP or before == behind == "" or before == behind == '"'):
                 return _Printed(before, form.slot, behind)
         return _Printed(text, None)
 
@@ -117,18 +117,17 @@ class _Weaving:
             self._masks[key] = self._compared(nth, printed)
         return self._masks[key]
 
-    def _compared(self, nth: int, printed: _Printed) -> Mask | None:
-        texts, values = self._woven.texts[nth], self._stored[nth][1]
-        before, slot, behind = printed
+    def _compared(self, nth: int, read: _Printed) -> Mask | None:
+        texts, values = self._woven.texts[nth], self._stored[nth][1] or ()
+        before, slot, behind = read
         if slot is None:
             return np.fromiter(map(before.__eq__, texts), np.bool_, len(texts))
-        if slot.format:
-            values = self._frame.printed(slot, self._place)
-            if before or behind:
-                values = [before + value + behind for value in values]
-        if values is texts:
+        printed = self._frame.printed(slot, self._place) if slot.format else values
+        if before or behind:
+            printed = [value and before + value + behind for value in printed]
+        if printed is texts:
             return None
-        return np.fromiter(map(eq, values, texts), np.bool_, len(texts))  # type: ignore[arg-type]
+        return np.fromiter(map(eq, printed, texts), np.bool_, len(texts))
 
 
 def _joined(parts: Sequence[Part]) -> Iterator[Part]:
