@@ -32,4 +32,5 @@ BY_FIELD: tuple[tuple[str, Filter], ...] = tuple(
 
 
 def emitted_by(replica: str) -> Filter:
-    return Or(tuple(And((_decided_by(field), OneOf(field, (replica,)))) for field in _FIELDS))
+    name = replica.replace("\x00", "\ufffd")  # as an event's texts have it
+    return Or(tuple(And((_decided_by(field), OneOf(field, (name,)))) for field in _FIELDS))

@@ -69,7 +69,7 @@ async def tell_healthy(status: health.aio.HealthServicer) -> None:
         await status.set(name, health_pb2.HealthCheckResponse.SERVING)
 
 
-def _handler(call: str) -> grpc.RpcMethodHandler[Any, Any]:
+def _handler(call: str) -> "grpc.RpcMethodHandler[Any, Any]":
     read = request_class(call).FromString
     if call in STREAMS:
         return grpc.unary_stream_rpc_method_handler(partial(_stream, call), request_deserializer=read)

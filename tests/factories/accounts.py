@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 from apps.accounts import services
 from apps.accounts.abilities import Ability, Role
-from apps.accounts.models import Membership, Plan, Team, User
+from apps.accounts.models import Membership, PersonalAccessToken, Plan, Team, User
 from apps.accounts.scope import maintenance
+from apps.accounts.tokens import digest
 
 
 def unique(word: str) -> str:
@@ -55,6 +56,12 @@ def make_token(
             now=now or datetime.now(UTC),
         )
     return text
+
+
+def revoke(token: str) -> None:
+    """By another process: this one's verdicts stay as they are."""
+    with maintenance(atomic=True):
+        PersonalAccessToken.objects.filter(digest=digest(token)).update(revoked_at=datetime.now(UTC))
 
 
 def membership_of(team: Team, user: User) -> Membership:
