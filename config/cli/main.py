@@ -5,6 +5,7 @@ import typer
 from config.cli import tokens, users
 from config.cli.compact import compact
 from config.cli.doctor import doctor
+from config.cli.grpc import grpc
 from config.cli.integrity import check
 from config.cli.search import search
 from config.cli.ship import ship
@@ -23,7 +24,7 @@ app = typer.Typer(
 app.command()(up)
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
-for command in (tail, search, ship, doctor, compact, check, stats):
+for command in (tail, search, ship, doctor, compact, check, stats, grpc):
     app.command()(command)
 
 

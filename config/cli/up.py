@@ -16,17 +16,25 @@ from config.runtime.tree import Shape
 from config.runtime.up import Ready
 from config.runtime.up import up as bring_up
 
+_LAST_PORT = 65_535
+
 
 def up(
     home: HomeOption = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes any free one.")] = 8000,
+    grpc_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port for gRPC.", show_default="the one behind --port"),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Web processes.")] = 2,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that the processes write.")] = False,
 ) -> None:
     """Start the whole service on this machine, and stay until Ctrl-C."""
     place = Home.at(home)
-    shape = Shape(host=host, port=port, workers=workers)
+    # The last port of all has none behind it; where any port will do, so will any for gRPC.
+    behind = port + 1 if 0 < port < _LAST_PORT else 0
+    shape = Shape(host=host, port=port, workers=workers, grpc_port=behind if grpc_port is None else grpc_port)
     try:
         asyncio.run(bring_up(place, shape, tell=tell, on_ready=partial(_announce, place), verbose=verbose))
     except CannotStart as error:
@@ -34,7 +42,8 @@ def up(
 
 
 def _announce(home: Home, ready: Ready) -> None:
-    say(f"tailsvc is ready at {ready.address} (data in {home.path}; Ctrl-C stops it)", style="green")
+    places = f"gRPC on port {ready.grpc_port}; data in {home.path}"
+    say(f"tailsvc is ready at {ready.address} ({places}; Ctrl-C stops it)", style="green")
     if ready.first_stream:
         say(welcome_text(home, ready.address, ready.first_stream))
 

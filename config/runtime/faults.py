@@ -17,9 +17,9 @@ class AlreadyRunning(CannotStart):
 
 
 class PortTaken(CannotStart):
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, option: str) -> None:
         super().__init__(
-            f"Port {port} on {host} is taken by another program. Choose another one, for example --port {port + 1}."
+            f"Port {port} on {host} is taken by another program. Choose another one, for example {option} {port + 2}."
         )
 
 

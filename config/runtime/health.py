@@ -1,16 +1,39 @@
-"""`python -m config.runtime.health URL`: exits with 0 if the address answers 200. For images that have no curl."""
+"""`python -m config.runtime.health URL`: exits with 0 if the address answers 200, or, of `grpc://host:port`, SERVING.
+
+For images that have no curl.
+"""
 
 import sys
 import urllib.request
+from urllib.parse import urlsplit
+
+_TIMEOUT_SECONDS = 4
 
 
 def answers(url: str) -> bool:
+    if url.startswith("grpc://"):
+        return serves(urlsplit(url).netloc)
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(url, timeout=4) as response:
+        with opener.open(url, timeout=_TIMEOUT_SECONDS) as response:
             return bool(response.status == 200)
     except OSError:
         return False
+
+
+def serves(place: str) -> bool:
+    """By gRPC's own protocol for health."""
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    with grpc.insecure_channel(place, options=[("grpc.enable_http_proxy", 0)]) as channel:
+        try:
+            told = health_pb2_grpc.HealthStub(channel).Check(  # type: ignore[attr-defined]
+                health_pb2.HealthCheckRequest(), timeout=_TIMEOUT_SECONDS
+            )
+        except grpc.RpcError:
+            return False
+    return bool(told.status == health_pb2.HealthCheckResponse.SERVING)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,11 @@ def free_port() -> int:
     return port
 
 
-def require_free(host: str, port: int) -> None:
-    """Raise before the web server starts: it shares ports, so a forgotten instance would go on answering beside it."""
+def require_free(host: str, port: int, option: str = "--port") -> None:
+    """Raise, naming the option that chooses it, before the server starts.
+
+    The web server shares ports, so a forgotten instance would go on answering beside it.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except socket.gaierror as error:
@@ -28,14 +31,14 @@ def require_free(host: str, port: int) -> None:
             listener.bind(address)
             listener.listen()
         except OSError as error:
-            raise _fault(host, port, error) from error
+            raise _fault(host, port, option, error) from error
 
 
-def _fault(host: str, port: int, error: OSError) -> CannotStart:
+def _fault(host: str, port: int, option: str, error: OSError) -> CannotStart:
     if error.errno == errno.EADDRINUSE:
-        return PortTaken(host, port)
+        return PortTaken(host, port, option)
     if error.errno == errno.EACCES:
-        return CannotStart(f"Port {port} may only be used by root; choose one above 1023 with --port.")
+        return CannotStart(f"Port {port} may only be used by root; choose one above 1023 with {option}.")
     return CannotStart(f"tailsvc cannot listen on {host}, port {port}: {error.strerror}.")
 
 

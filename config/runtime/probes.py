@@ -6,6 +6,8 @@ import struct
 
 _TIMEOUT_SECONDS = 2.0
 _PROTOCOL_3 = 196608
+_HTTP_2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+_SETTINGS = b"\0\0\0\4\0\0\0\0\0"  # an empty frame; its fourth byte is its type
 
 
 async def postgres_is_ready(host: str, port: int) -> bool:
@@ -27,6 +29,12 @@ async def web_is_ready(host: str, port: int, run_id: str) -> bool:
     answer = await _ask(host, port, request.encode(), until=None)
     status, _, rest = answer.partition(b"\r\n")
     return status.startswith(b"HTTP/1.1 200") and f"x-tailsvc-run: {run_id}\r\n".encode() in rest.lower()
+
+
+async def grpc_is_ready(host: str, port: int) -> bool:
+    """It greets as an HTTP/2 server does. Which one it is need not be asked: the port is shared with nobody."""
+    greeting = await _ask(host, port, _HTTP_2_PREFACE + _SETTINGS, until=len(_SETTINGS))
+    return greeting[3:4] == _SETTINGS[3:4]
 
 
 async def _ask(host: str, port: int, request: bytes, *, until: int | None) -> bytes:

@@ -9,7 +9,7 @@ from config.runtime.children import Program
 from config.runtime.environment import CODE, children_environment
 from config.runtime.home import Home, State
 from config.runtime.ports import local_address
-from config.runtime.probes import web_is_ready
+from config.runtime.probes import grpc_is_ready, web_is_ready
 
 # Streams stay open for hours and count as requests; the default of about 500 would shut out the others.
 OPEN_REQUESTS_PER_WORKER = 4096
@@ -28,6 +28,7 @@ class Shape:
     host: str
     port: int
     workers: int
+    grpc_port: int
 
 
 def steps(home: Home, state: State) -> list[Program]:
@@ -49,8 +50,8 @@ def welcome(home: Home, state: State) -> Program:
 
 
 def services(home: Home, state: State, shape: Shape) -> list[Program]:
-    """In the order of their start; the web is first, since it is what people wait for."""
-    return [web(home, state, shape), worker(home, state), beat(home, state)]
+    """In the order of their start; first those with a probe, which people wait for."""
+    return [web(home, state, shape), grpc(home, state, shape), worker(home, state), beat(home, state)]
 
 
 def web(home: Home, state: State, shape: Shape) -> Program:
@@ -70,6 +71,11 @@ def web(home: Home, state: State, shape: Shape) -> Program:
     arguments = [*_flat(options), "--no-ws", "--respawn-failed-workers", "config.runtime.site:application"]
     program = _python(home, state, "web", "granian", *arguments)
     return replace(program, ready=partial(web_is_ready, local_address(shape.host), shape.port, state.run_id))
+
+
+def grpc(home: Home, state: State, shape: Shape) -> Program:
+    program = _python(home, state, "grpc", "config.grpc", "--host", shape.host, "--port", str(shape.grpc_port))
+    return replace(program, ready=partial(grpc_is_ready, local_address(shape.host), shape.grpc_port))
 
 
 def worker(home: Home, state: State) -> Program:

@@ -25,6 +25,7 @@ class Ready:
     """What to tell the person who started it."""
 
     address: str
+    grpc_port: int
     first_stream: str | None = None  # its slug, at the first start
 
 
@@ -39,7 +40,7 @@ async def up(
 ) -> None:
     """Returns after a clean stop. Raises CannotStart, with everything stopped."""
     supervisor = Supervisor(logs=home.log, tell=tell, verbose=verbose)
-    await Instance(home, _with_port(shape), supervisor, on_ready, what).run()
+    await Instance(home, _with_ports(shape), supervisor, on_ready, what).run()
 
 
 class Instance:
@@ -73,16 +74,18 @@ class Instance:
     async def _bring_up(self) -> None:
         await wait_for_leftovers(self._home.run)
         require_free(self._shape.host, self._shape.port)
+        require_free(self._shape.host, self._shape.grpc_port, "--grpc-port")
         self._clear_metrics()
         await self._supervisor.start(*await self._servers())
         is_first_start = not self._home.has(FIRST_TOKEN)
         for step in self._tree.steps(self._home, self._state):
             await self._supervisor.step(step)
         self._prepared = True
-        web, *others = self._tree.services(self._home, self._state, self._shape)
-        await self._supervisor.start(web)
-        self._on_ready(Ready(self._state.address, self._first_stream() if is_first_start else None))
-        await self._supervisor.start(*others)
+        programs = self._tree.services(self._home, self._state, self._shape)
+        await self._supervisor.start(*(program for program in programs if program.ready))
+        first_stream = self._first_stream() if is_first_start else None
+        self._on_ready(Ready(self._state.address, self._shape.grpc_port, first_stream))
+        await self._supervisor.start(*(program for program in programs if not program.ready))
 
     def _first_stream(self) -> str | None:
         if not self._home.has(FIRST_STREAM):
@@ -135,6 +138,6 @@ class Instance:
             self._home.publish(self._state)
 
 
-def _with_port(shape: Shape) -> Shape:
+def _with_ports(shape: Shape) -> Shape:
     """Port 0 asks for any that is free."""
-    return shape if shape.port else replace(shape, port=free_port())
+    return replace(shape, port=shape.port or free_port(), grpc_port=shape.grpc_port or free_port())

@@ -41,7 +41,7 @@ def services(home: Home, state: State, shape: Shape) -> list[Program]:
 
 
 def main(home: str, port: str, workers: str) -> int:
-    shape = Shape(host="127.0.0.1", port=int(port), workers=int(workers))
+    shape = Shape(host="127.0.0.1", port=int(port), workers=int(workers), grpc_port=0)
     tree = Tree(steps=lambda _home, _state: [], services=services)
 
     def say(text: object) -> None:
