@@ -160,6 +160,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.query.schema.add_tail",
         "apps.http.schema.add_problems",
         "apps.ingest.schema.add_ingest",
     ],

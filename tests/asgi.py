@@ -62,11 +62,11 @@ class Asgi:
         if isinstance(body, bytes):
             given.setdefault("content-length", str(len(body)))
         receiver, sender = _Receiver(body), _Sender()
-        await application(_scope(method, path, given), receiver, sender)
+        await application(scope_of(method, path, given), receiver, sender)
         return sender.answer()
 
 
-def _scope(method: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
+def scope_of(method: str, path: str, headers: Mapping[str, str]) -> dict[str, Any]:
     raw_path, _, query = path.partition("?")
     return {
         "type": "http",

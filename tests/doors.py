@@ -17,7 +17,7 @@ class FrontDoor(Api):
         params = kwargs.pop("query_params", None)
         whole = f"{path}?{urlencode(params)}" if params else path
         if self.is_cut_short(method, path):
-            return _as_django_has_it(Asgi().get(whole, token=token, headers=kwargs.get("headers")))
+            return as_django_has_it(Asgi().get(whole, token=token, headers=kwargs.get("headers")))
         return super().request(method, whole, body, token=token, **kwargs)
 
     def is_cut_short(self, method: str, path: str) -> bool:
@@ -25,7 +25,7 @@ class FrontDoor(Api):
         return method == "GET" and bare.startswith(PREFIX) and bare.rpartition("/")[2] in READS
 
 
-def _as_django_has_it(answer: Answer) -> HttpResponse:
+def as_django_has_it(answer: Answer) -> HttpResponse:
     response = HttpResponse(answer.body, status=answer.status, headers=dict(answer.headers))
     response.json = answer.json  # as the test client adds it
     return response

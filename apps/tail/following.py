@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol, TypeVar
 
 import structlog
@@ -53,11 +54,10 @@ class Following:
     """All followers of one event loop."""
 
     def __init__(self) -> None:
-        self._listener = Listener(settings.REDIS_URL, self.hint)
         self._hub = Hub(store(), poll_seconds=self._poll_seconds)
         self._quota = Quota(settings.REDIS_URL)
         self._standing: dict[Endable, _Standing] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._looking: asyncio.Task[None] | None = None
         self._is_stopping = False
 
     @asynccontextmanager
@@ -101,10 +101,15 @@ class Following:
     @contextmanager
     def _looked_on(self, caller: Caller, stream: StreamRef, follower: "Endable") -> Iterator[None]:
         self._standing[follower] = _Standing(key_of(caller), stream)
+        listener().start()
         try:
             yield
         finally:
             del self._standing[follower]
+
+    @property
+    def is_followed(self) -> bool:
+        return bool(self._standing)
 
     def stop(self) -> None:
         """End all followers; nobody may begin any more."""
@@ -112,19 +117,19 @@ class Following:
         self._hub.end_all(ServerStopping())
         for follower in list(self._standing):
             follower.end(ServerStopping())
-        for task in self._tasks:
-            task.cancel()
+        if self._looking is not None:
+            self._looking.cancel()
 
     def hint(self, streams: Sequence[int]) -> None:
         """Something was appended to them. From any thread."""
         self._hub.hint(streams)
 
     def _poll_seconds(self) -> float:
-        return POLL_SECONDS if self._listener.is_up else POLL_WITHOUT_HINTS_SECONDS
+        return POLL_SECONDS if listener().is_up else POLL_WITHOUT_HINTS_SECONDS
 
     def _run(self) -> None:
-        if not self._tasks:
-            self._tasks = [asyncio.ensure_future(self._listener.listen()), asyncio.ensure_future(self._look_on())]
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(self._look_on())
 
     async def _look_on(self) -> None:
         while True:
@@ -136,6 +141,8 @@ class Following:
 
     async def _look(self) -> None:
         standing = dict(self._standing)
+        if standing:
+            listener().start()  # it may have ended just when somebody came
         ended = await asyncio.to_thread(_ended, standing)
         for follower, reason in ended.items():
             follower.end(reason)
@@ -156,12 +163,25 @@ def following() -> Following:
     return found
 
 
+@cache
+def listener() -> Listener:
+    return Listener(settings.REDIS_URL, _hint, _somebody_follows)
+
+
+def _somebody_follows() -> bool:
+    return any(one.is_followed for loop, one in list(_followings.items()) if not loop.is_closed())
+
+
 def appended(stream: StreamRef) -> None:
     """Tell all who follow it, in this process and in others. From any thread, after the commit; never fails."""
+    _hint([stream.stream_id])
+    teller().tell(stream.stream_id)
+
+
+def _hint(streams: Sequence[int]) -> None:
     for loop, one in list(_followings.items()):
         if not loop.is_closed():
-            one.hint([stream.stream_id])
-    teller().tell(stream.stream_id)
+            one.hint(streams)
 
 
 def _ended(standing: Mapping[Endable, _Standing]) -> dict[Endable, Ended]:

@@ -5,14 +5,12 @@ it, and a thousand small appends a second are a few hundred messages. `listen` r
 be lost, with Redis away all of them: the hub looks at the heads as well.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import cache
 
 import redis
-import redis.asyncio
 import structlog
 from django.conf import settings
 
@@ -22,6 +20,7 @@ PAUSE_SECONDS = 0.003
 # Nobody listened to the last one.
 UNHEARD_PAUSE_SECONDS = 0.1
 RETRY_SECONDS = 1.0
+LISTEN_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
@@ -66,31 +65,44 @@ def teller() -> Teller:
 
 
 class Listener:
-    """Hands the streams of each hint to `heard`, on the event loop. `is_up`: hints arrive."""
+    """Hands the streams of each hint to `heard`, in a thread of its own, as long as it `is_wanted`.
 
-    def __init__(self, url: str, heard: Callable[[Sequence[int]], None]) -> None:
-        self._url = url
+    `is_up`: hints arrive.
+    """
+
+    def __init__(self, url: str, heard: Callable[[Sequence[int]], None], is_wanted: Callable[[], bool]) -> None:
+        self._redis = redis.Redis.from_url(url, socket_connect_timeout=1, decode_responses=True)
         self._heard = heard
+        self._is_wanted = is_wanted
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
         self.is_up = False
 
-    async def listen(self) -> None:
-        """Until it is cancelled."""
-        while True:
-            try:
-                await self._listen_once()
-            except (redis.RedisError, OSError) as error:
-                if self.is_up:
-                    _log.warning("no hints: followers ask the database more often", error=str(error))
-            finally:
-                self.is_up = False
-            await asyncio.sleep(RETRY_SECONDS)
+    def start(self) -> None:
+        """Where it does not listen yet."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._listen_on, name="listener", daemon=True)
+                self._thread.start()
 
-    async def _listen_once(self) -> None:
-        client = redis.asyncio.Redis.from_url(self._url, socket_connect_timeout=2, health_check_interval=10)
-        async with client, client.pubsub(ignore_subscribe_messages=True) as channel:
-            await channel.subscribe(CHANNEL)
+    def _listen_on(self) -> None:
+        while self._is_wanted():
+            try:
+                self._listen()
+            except redis.RedisError as error:
+                if self.is_up and self._is_wanted():
+                    _log.warning("no hints: followers ask the database more often", error=str(error))
+                self.is_up = False
+                time.sleep(RETRY_SECONDS)
+        self.is_up = False
+
+    def _listen(self) -> None:
+        with self._redis.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
+            channel.subscribe(CHANNEL)
             self.is_up = True
-            while True:
-                message = await channel.get_message(timeout=5)
+            while self._is_wanted():
+                message = channel.get_message(timeout=LISTEN_SECONDS)
                 if message is not None:
-                    self._heard([int(text) for text in message["data"].split(b",")])
+                    self._heard([int(text) for text in message["data"].split(",")])
+                else:
+                    channel.ping()  # a connection that died silently is noticed with the next one

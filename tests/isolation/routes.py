@@ -7,7 +7,7 @@ from typing import Any, Literal
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.accounts.abilities import Ability
-from config.asgi import RAW_ROUTES
+from config.asgi import LIVE_ROUTES, RAW_ROUTES
 
 Method = str
 Key = tuple[Method, str]
@@ -63,6 +63,7 @@ RULES: dict[Key, Rule] = {
     ("DELETE", f"{_STREAM}/logs"): needs(Ability.LOGS_DELETE, query="?all=true"),
     ("GET", f"{_STREAM}/histogram"): needs(Ability.STREAMS_READ, query="?interval=86400000"),
     ("GET", f"{_STREAM}/facets"): needs(Ability.STREAMS_READ, query="?fields=level"),
+    ("GET", f"{_STREAM}/tail"): needs(Ability.STREAMS_READ, query="?since=0&follow=false"),
     ("GET", f"{_STREAM}/export"): needs(Ability.STREAMS_READ),
     ("GET", f"{_STREAM}/rejections"): needs(Ability.STREAMS_READ),
     ("GET", f"{_STREAM}/replicas"): needs(Ability.STREAMS_READ),
@@ -117,7 +118,7 @@ def found_routes() -> set[Key]:
         for method in _methods(view)
         if not route.startswith(ADMIN)
     }
-    return django | {("POST", prefix) for prefix, _ in RAW_ROUTES}
+    return django | {("POST", prefix) for prefix, _ in RAW_ROUTES} | {("GET", live.route) for live in LIVE_ROUTES}
 
 
 def django_routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, Any]]:
