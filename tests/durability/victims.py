@@ -6,6 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from tests.runtime.instances import Instance
 # Celery's worker.
 KINDS = {"web": 45, "web master": 15, "postgres": 12, "session": 10, "upkeep": 8, "worker": 10}
 _CHILD_OF = {"web": "web", "web master": "web", "postgres": "postgres", "session": "postgres", "upkeep": "postgres",
-             "worker": "worker"}  # fmt: skip
+             "worker": "worker", "valkey": "valkey"}  # fmt: skip
 
 # A life is seen to end when the next one begins.
 _RESTART_SECONDS = 5.0
@@ -29,6 +30,7 @@ class Victims:
 
     instance: Instance
     random: random.Random
+    kinds: Mapping[str, int] = field(default_factory=lambda: KINDS)  # with their weights
     killed: Counter[str] = field(default_factory=Counter)
     _seen: dict[str, tuple[int, float]] = field(default_factory=dict)
     _quick: Counter[str] = field(default_factory=Counter)
@@ -36,7 +38,7 @@ class Victims:
     def kill_one(self) -> float:
         """The moment of the kill."""
         while True:
-            kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+            kind = self.random.choices(list(self.kinds), list(self.kinds.values()))[0]
             pid = self._pid_of(kind)
             if pid is None or self._quick[_CHILD_OF[kind]] >= QUICK_DEATHS - 2:
                 time.sleep(0.05)
