@@ -13,7 +13,6 @@ from config.cli.event_lines import Style
 from config.cli.service import Refused
 from config.cli.terminal import USAGE, fail, has_colours, is_terminal, printable, tell
 from tailsvc.errors import InvalidQuery
-from tailsvc.query_language import parse_query, searched_texts
 
 StreamArgument = Annotated[str, typer.Argument(help="A stream's name, slug or UUID.", metavar="STREAM")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Each event as the API gives it, one a line.")]
@@ -25,11 +24,19 @@ _COLUMN = re.compile(r"column (\d{1,6}): ")
 
 def style_for(query: str, *, utc: bool) -> Style:
     """As it suits where standard output leads."""
+    colours = has_colours()
+    words = _searched(query) if colours and query else []
+    return Style(colours=colours, zone=UTC if utc else None, words=words, many_lines=is_terminal())
+
+
+def _searched(query: str) -> list[str]:
+    # Late: with it come all the parsers, which take longer than the rest of a command's start.
+    from tailsvc.query_language import parse_query, searched_texts
+
     try:
-        words = searched_texts(parse_query(query))
+        return searched_texts(parse_query(query))
     except InvalidQuery:  # the service has the last word on what it takes, and it may be newer
-        words = []
-    return Style(colours=has_colours(), zone=UTC if utc else None, words=words, many_lines=is_terminal())
+        return []
 
 
 @contextmanager

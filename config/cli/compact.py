@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeAlias
 
 import typer
 
@@ -12,7 +12,9 @@ from config.cli.options import HomeOption
 from config.cli.terminal import INTERRUPTED, Progress, counted, fail, progress, tell
 from config.runtime.home import Home
 from tailsvc.errors import StorageUnavailable
-from tailsvc.storage.base import StreamSize
+
+if TYPE_CHECKING:
+    from tailsvc.storage.base import StreamSize
 
 # A run skips a stream at which the clockwork is at work. So one without steps is believed when the next finds the
 # same; what waits even then is given some more. Where events keep arriving there is no end but the last number.
@@ -21,7 +23,7 @@ _PAUSE_SECONDS = 1.0
 # Measuring burdens nobody if it takes a tenth of the time.
 _MEASURE_SECONDS, _MEASURE_SHARE = 1.0, 10
 
-Sizes = dict[int, StreamSize]
+Sizes: TypeAlias = "dict[int, StreamSize]"
 
 
 class _Waiting(NamedTuple):

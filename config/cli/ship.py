@@ -30,14 +30,7 @@ def ship(
     stream: StreamArgument,
     files: Annotated[
         list[Path] | None,
-        typer.Argument(
-            help="Files to read; - or none is standard input.",
-            exists=True,
-            dir_okay=False,
-            readable=True,
-            allow_dash=True,
-            metavar="FILE",
-        ),
+        typer.Argument(help="Files to read; - or none is standard input.", metavar="FILE"),
     ] = None,
     create: Annotated[bool, typer.Option("--create", help="Make the stream if there is none of that name.")] = False,
     retry_for: Annotated[
@@ -53,6 +46,8 @@ def ship(
     patience = duration(retry_for).total_seconds()
     if patience >= limits.IDEMPOTENCY_KEY_SECONDS:
         raise typer.BadParameter("a batch is known for a day: try again for less than 24h.", param_hint="--retry-for")
+    sources = files or [Path(_STDIN)]
+    _check(sources)
     rejections = _Rejections()
     with speaking_to(server, home) as service, progress() as show, Interrupt(_say_interrupted) as interrupt:
         uuid = _stream(service, stream, create=create)
@@ -61,7 +56,7 @@ def ship(
         )
         journey = _Journey(shipper, show)
         with journey.ending_well():
-            for descriptor, name in _opened(files or [Path(_STDIN)]):
+            for descriptor, name in _opened(sources):
                 for batch in batches(descriptor, name, interrupt=interrupt, refuse=rejections.refuse):
                     journey.send(batch)
                 if interrupt.asked:
@@ -78,6 +73,13 @@ def _stream(service: Service, name: str, *, create: bool) -> str:
             if refused.status != httpx.codes.UNPROCESSABLE_ENTITY or "name" not in refused.errors:
                 raise
     return str(service.stream(name)["uuid"])
+
+
+def _check(files: Sequence[Path]) -> None:
+    """Before anything is sent: half of what was meant would be hard to take up."""
+    for path in files:
+        if str(path) != _STDIN and not (path.exists() and not path.is_dir() and os.access(path, os.R_OK)):
+            raise typer.BadParameter(f"{str(path)!r} is no file that can be read.")
 
 
 def _opened(files: Sequence[Path]) -> Iterator[tuple[int, str]]:

@@ -15,17 +15,17 @@ from config.cli.options import HomeOption
 from config.cli.terminal import fail, say, show
 from config.runtime.home import Home
 from tailsvc.errors import StorageUnavailable
-from tailsvc.storage.base import StreamSize
 
 if TYPE_CHECKING:
     from apps.streams.models import Stream
+    from tailsvc.storage.base import StreamSize
 
 _NUMBERS = ("events", "rows", "recent\nblocks", "segments", "raw", "stored", "ratio", "bytes/\nevent")
 
 
 class _Line(NamedTuple):
     stream: "Stream"
-    size: StreamSize
+    size: "StreamSize"
 
 
 def stats(
@@ -87,14 +87,16 @@ def _table(lines: Sequence[_Line]) -> Table:
     return table
 
 
-def _cells(size: StreamSize) -> list[str]:
+def _cells(size: "StreamSize") -> list[str]:
     counts = [f"{number:,}" for number in (size.events, size.rows, size.recent_blocks, size.segments)]
     ratio, each = _quotient(size.raw_bytes, size.bytes), _quotient(size.bytes, size.events)
     return [*counts, filesize.decimal(size.raw_bytes), filesize.decimal(size.bytes), ratio, each]
 
 
-def _sum(sizes: Iterable[StreamSize]) -> StreamSize:
+def _sum(sizes: "Iterable[StreamSize]") -> "StreamSize":
     """All their fields are numbers."""
+    from tailsvc.storage.base import StreamSize
+
     found = list(sizes)
     return StreamSize(**{name: sum(getattr(size, name) for size in found) for name in StreamSize.__slots__})
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tailsvc.filters import And, Between, Everything, Filter, Not, OneOf, Or
+from tailsvc.filters import And, Between, Everything, Exists, Filter, Not, OneOf, Or
 from tailsvc.segments.columns import Column, Number, Text
 from tailsvc.segments.frame import Frame
 from tailsvc.segments.packing import Packer, Unpacker, narrowed
@@ -73,7 +73,7 @@ def is_told_by_cells(condition: Filter) -> bool:
             return all(map(is_told_by_cells, parts))
         case Not(part):
             return is_told_by_cells(part)
-        case OneOf(field) | Between(field):
+        case Exists(field) | OneOf(field) | Between(field):
             return field in _COUNTED_BY
         case _:
             return False

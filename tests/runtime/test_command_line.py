@@ -20,6 +20,8 @@ def runner(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> CliRunner:
     monkeypatch.setenv("TAILSVC_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("TAILSVC_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.delenv("TAILSVC_URL", raising=False)
     monkeypatch.delenv("DATABASE_URL", raising=False)
     monkeypatch.delenv("REDIS_URL", raising=False)
     return CliRunner()
@@ -41,6 +43,9 @@ def test_version_prints_it_and_nothing_else(runner: CliRunner) -> None:
         (["compact", "--wiat"], "--wait"),
         (["check", "--steam", "a"], "--stream"),
         (["stats", "--jsn"], "--json"),
+        (["serch"], "search"),
+        (["ship", "web", "--creat"], "--create"),
+        (["tail", "web", "--folow"], "--follow"),
     ],
 )
 def test_a_typo_exits_with_2_and_names_what_was_meant(runner: CliRunner, typed: list[str], meant: str) -> None:
@@ -63,6 +68,9 @@ def test_impossible_numbers_exit_with_2(runner: CliRunner, arguments: list[str])
         ["compact", "--wait"],
         ["check"],
         ["stats", "--json"],
+        ["search", "web", "a"],
+        ["tail", "web", "-f"],
+        ["ship", "web"],
     ],
 )
 def test_commands_without_a_running_service_say_how_to_start_one(
@@ -73,6 +81,21 @@ def test_commands_without_a_running_service_say_how_to_start_one(
     assert "tailsvc up" in result.stderr
     assert str(tmp_path / "home") in result.stderr
     assert not (tmp_path / "home").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["search", "web", "--since", "yesterday"],
+        ["search", "web", "--limit", "0"],
+        ["tail", "web", "-n", "10001"],
+        ["ship", "web", "no/such/file"],
+        ["ship", "web", "/"],
+        ["ship", "web", "--retry-for", "24h"],
+    ],
+)
+def test_what_cannot_be_meant_exits_with_2_before_anybody_is_asked(runner: CliRunner, arguments: list[str]) -> None:
+    assert runner.invoke(app, arguments).exit_code == 2
 
 
 def test_the_doctor_exits_with_1_where_nothing_runs(runner: CliRunner, tmp_path: Path) -> None:
