@@ -111,6 +111,11 @@ class PeakMemory:
                 return
 
 
+def held_bytes(roots: Sequence[int]) -> int:
+    """Anonymous and shared memory of the trees."""
+    return _memory(roots)[0]
+
+
 def _memory(roots: Sequence[int]) -> tuple[int, int]:
     """Anonymous memory of all plus shared memory once; the sum of the resident high-water marks."""
     anonymous = shared = resident = 0

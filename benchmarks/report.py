@@ -13,6 +13,7 @@ from rich.table import Table
 
 from benchmarks.ingest import Loaded
 from benchmarks.queries import Asked, Unanswered
+from benchmarks.tails import Idle, Lateness
 from tailsvc.version import __version__
 
 _INGEST = {
@@ -43,6 +44,26 @@ _QUERIES = {
     "ok": "ok",
 }
 
+_LATENESS = {
+    "events/s": "events_per_s",
+    "followers": "followers",
+    "matching": "matching",
+    "p50 ms": "p50_ms",
+    "p99 ms": "p99_ms",
+    "max ms": "max_ms",
+    "missed": "missed",
+    "server CPU": "server_cpu",
+    "foreign": "foreign_cpu",
+}
+_IDLE = {
+    "idle followers": "followers",
+    "MB": "memory_mb",
+    "transactions/s": "transactions_per_s",
+    "CPU": "cpu",
+    "query p50 ms": "query_p50_ms",
+    "query p99 ms": "query_p99_ms",
+}
+
 
 @dataclass(slots=True)
 class Results:
@@ -55,6 +76,8 @@ class Results:
     ingest_runs: list[Loaded] = field(default_factory=list)
     queries: list[Asked | Unanswered] = field(default_factory=list)
     queries_during: list[Asked | Unanswered] = field(default_factory=list)  # while the other streams are written to
+    lateness: list[Lateness] = field(default_factory=list)
+    idle: Idle | None = None
 
     def write(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -71,6 +94,11 @@ def show_ingest(console: Console, rows: Sequence[Loaded]) -> None:
     console.print(_table("CPU-s per 1M events by process, until the last answer", _same(parts[0]), parts))
     settled = [{"events/POST": row.batch, **row.settled_cpu_s_per_m_by_part} for row in rows]
     console.print(_table("CPU-s per 1M events by process, settled", _same(settled[0]), settled))
+
+
+def show_followers(console: Console, late: Sequence[Lateness], idle: Idle) -> None:
+    console.print(_table("From the acknowledgement to the follower", _LATENESS, [asdict(row) for row in late]))
+    console.print(_table("Idle followers of one web worker", _IDLE, [asdict(idle)]))
 
 
 def show_queries(console: Console, title: str, rows: Sequence[Asked | Unanswered]) -> None:

@@ -12,14 +12,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from benchmarks import hotspots
+from benchmarks import hotspots, tails
 from benchmarks.dataset import Dataset
 from benchmarks.draws import Options
 from benchmarks.generate import ensure
 from benchmarks.ingest import Loaded, Plan, load, load_of_others, median
 from benchmarks.operations import STREAM
 from benchmarks.queries import Asked, Questions, Unanswered
-from benchmarks.report import Results, show_ingest, show_queries
+from benchmarks.report import Results, show_followers, show_ingest, show_queries
 from benchmarks.service import Service, fresh_service
 
 _FOLDER = Path(__file__).resolve().parent
@@ -42,6 +42,7 @@ def bench(  # noqa: PLR0917 (typer reads options from arguments)
         bool, typer.Option("--during", help="Ask it once more while the other streams are loaded.")
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Show where a web worker's CPU time goes.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", help="Measure followers, and nothing else.")] = False,
     quiet: Annotated[float, typer.Option(help="Wait up to so many seconds for an idle machine.")] = 30.0,
     seed: Annotated[int, typer.Option(help="Another data set of the same kind.")] = 1,
     folder: Annotated[Path, typer.Option(help="Where the data set and the service's home lie.")] = _DATA,
@@ -49,6 +50,11 @@ def bench(  # noqa: PLR0917 (typer reads options from arguments)
     """Measure ingest and queries of tailsvc on this machine."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = Results(datetime.now(UTC), events, seed)
+    if follow:
+        results.lateness, results.idle = tails.run(folder)
+        show_followers(_console, results.lateness, results.idle)
+        _console.print(f"Written to {results.write(_RESULTS)}")
+        return
     with _bar("data set", events) as tell_events:
         data = Dataset(ensure(folder, Options(events, seed=seed), tell_events))
     # The largest load last: it is the one that is queried.

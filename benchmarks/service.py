@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,13 @@ class Failed(Exception):
 
 
 @contextmanager
-def fresh_service(folder: Path, streams: list[str]) -> Iterator["Service"]:
+def fresh_service(folder: Path, streams: list[str], options: Sequence[str] = ()) -> Iterator["Service"]:
     """A service that runs on an empty home in this folder, with these streams; afterwards both are gone."""
     home = folder / "home"
     shutil.rmtree(home, ignore_errors=True)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "up.log").open("wb") as output:
-        command = [str(_TAILSVC), "up", "--home", str(home), "--port", "0"]
+        command = [str(_TAILSVC), "up", "--home", str(home), "--port", "0", *options]
         process = subprocess.Popen(command, cwd=CODE, env=_environment(), stdout=output, stderr=output)
         try:
             service = Service(Home(home), process)
@@ -119,6 +119,11 @@ class Service:
 
     def query_path(self, stream: str, what: str, params: Mapping[str, str | int]) -> str:
         return f"/api/streams/{self.doors[stream].stream_id}/{what}?{urlencode(params)}"
+
+    def get_head(self, path: str) -> bytes:
+        """A GET as bytes, for a connection of one's own."""
+        host, port = self.address
+        return f"GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nAuthorization: Bearer {self._token}\r\n\r\n".encode()
 
     def call(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
         """On one kept connection; once more where the server had closed it while it was idle."""
