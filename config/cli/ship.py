@@ -42,7 +42,7 @@ def ship(
     """Send lines, JSON or text, to a stream. Each is stored exactly once, however often it has to be sent.
 
     Exits with 1 if a line was refused or could not be sent. Ctrl-C sends what was read, and ends.
-    """  # fmt: skip
+    """
     patience = duration(retry_for).total_seconds()
     if patience >= limits.IDEMPOTENCY_KEY_SECONDS:
         raise typer.BadParameter("a batch is known for a day: try again for less than 24h.", param_hint="--retry-for")
