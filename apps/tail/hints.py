@@ -71,7 +71,10 @@ class Listener:
     """
 
     def __init__(self, url: str, heard: Callable[[Sequence[int]], None], is_wanted: Callable[[], bool]) -> None:
-        self._redis = redis.Redis.from_url(url, socket_connect_timeout=1, decode_responses=True)
+        # Its health is looked at with each `get_message`: a connection that died silently is noticed.
+        self._redis = redis.Redis.from_url(
+            url, socket_connect_timeout=1, decode_responses=True, health_check_interval=LISTEN_SECONDS
+        )
         self._heard = heard
         self._is_wanted = is_wanted
         self._lock = threading.Lock()
@@ -104,5 +107,3 @@ class Listener:
                 message = channel.get_message(timeout=LISTEN_SECONDS)
                 if message is not None:
                     self._heard([int(text) for text in message["data"].split(",")])
-                else:
-                    channel.ping()  # a connection that died silently is noticed with the next one
