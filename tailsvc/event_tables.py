@@ -128,6 +128,12 @@ class EventTables(Sequence[Event]):
             len(event.raw) for event in self.singles.values()
         )
 
+    @property
+    def line_ends(self) -> int:
+        """How many ends of lines there are within the lines."""
+        ends = sum(b"".join(table.raws).count(b"\n") for table in self.tables)
+        return ends + sum(event.raw.count(b"\n") for event in self.singles.values())
+
     def __len__(self) -> int:
         return self._count
 

@@ -14,7 +14,9 @@ import zstandard
 
 from tailsvc.errors import BrokenSegment, UnknownFormat
 
-FORMAT = 1  # raised with every change that older readers would misread
+# Raised with every change that older readers would misread; what they can read keeps the number that they know.
+FORMAT_OF_COLUMNS, FORMAT_OF_BUNDLES = 1, 2
+FORMAT = 2
 _MAGIC = b"TSG"
 _SIZE, _SUM, _HEAD = slice(4, 8), slice(8, 12), 12
 # No buffer of ours is larger: what a broken size makes us allocate is bounded.
@@ -48,10 +50,10 @@ class Packer:
             data = array.tobytes()
         return [array.dtype.str, *self.put(data)]
 
-    def finish(self, header: dict[str, Any]) -> bytes:
+    def finish(self, header: dict[str, Any], *, version: int = FORMAT_OF_COLUMNS) -> bytes:
         head = self._compressor.compress(orjson.dumps(header))
         rest = b"".join([head, *self._buffers])
-        front = _MAGIC + bytes([FORMAT]) + len(head).to_bytes(4, "little")
+        front = _MAGIC + bytes([version]) + len(head).to_bytes(4, "little")
         return front + _checksum(front, rest).to_bytes(4, "little") + rest
 
 

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tailsvc.errors import BrokenSegment
+from tailsvc.segments.bundle import BUNDLE, Bundle, frame_of_bundles, read_bundle
 from tailsvc.segments.column_codec import dictionary_of, unpack_codes, unpack_numbers
 from tailsvc.segments.columns import Column, Deferred, Text, joined, places_in
 from tailsvc.segments.dictionary import Dictionary
@@ -44,8 +45,14 @@ class Segment:
             self._part(number)
 
     def frame(self, group: int) -> Frame:
+        if BUNDLE in self._part(0).header:
+            return self._kept((BUNDLE,), lambda: frame_of_bundles([self.bundle()]))  # type: ignore[list-item]
         ids, times = self._kept(("order", group), lambda: self._order(group))
         return Frame(ids, times, _LazyColumns(self, group))
+
+    def bundle(self) -> Bundle | None:
+        """None for one that has columns."""
+        return _guarded(lambda: read_bundle(self._part(0), self._base))
 
     def frames(self) -> list[Frame]:
         return [self.frame(group) for group in range(len(self.groups))]

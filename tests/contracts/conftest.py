@@ -8,7 +8,7 @@ import pytest
 
 from tailsvc.storage.base import Batch, EventStore, Outcome, StreamRef
 from tailsvc.storage.memory import MemoryEventStore
-from tailsvc.storage.postgres.append import SMALL
+from tailsvc.storage.postgres.append import MOST_ROWS
 
 # Far above what the product's own tests use; the log tables refer to no other table.
 _ids = count(1_000_000_000)
@@ -43,13 +43,15 @@ def postgres_store(database: None) -> EventStore:
 
 @pytest.fixture(autouse=True)
 def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Few events make a block already, except where the form is that of rows."""
+    """Few events make columns already, except where the form is that of rows or bundles."""
     callspec = getattr(request.node, "callspec", None)
-    if callspec is None or "rows" not in callspec.params.values():
-        monkeypatch.setattr("tailsvc.storage.postgres.append.MOST_ROWS", SMALL)
+    form = {"rows", "bundles"}.intersection(callspec.params.values() if callspec else ())
+    most_rows, most_bundled = {"rows": (400, 0), "bundles": (0, 400)}[form.pop()] if form else (MOST_ROWS, 0)
+    monkeypatch.setattr("tailsvc.storage.postgres.append.MOST_ROWS", most_rows)
+    monkeypatch.setattr("tailsvc.storage.postgres.append.MOST_BUNDLED", most_bundled)
 
 
-@pytest.fixture(params=["memory", "rows", "blocks", "segments", "mixture"])
+@pytest.fixture(params=["memory", "rows", "bundles", "blocks", "segments", "mixture"])
 def store(request: pytest.FixtureRequest) -> EventStore:
     return MemoryEventStore() if request.param == "memory" else form_of(request, request.param)
 

@@ -32,7 +32,9 @@ fields = st.lists(
 
 steps = st.one_of(
     st.tuples(st.just("append"), st.lists(any_events, min_size=1, max_size=12)),
-    st.tuples(st.just("append"), st.lists(any_events, min_size=50, max_size=70)),  # a recent block
+    st.tuples(
+        st.just("append"), st.lists(any_events, min_size=50, max_size=70)
+    ),  # a bundle or columns
     st.tuples(st.just("compact"), st.none()),
     st.tuples(st.just("erase"), st.none()),
     st.tuples(st.just("delete"), st.tuples(windows, conditions)),
@@ -51,6 +53,7 @@ def test_every_form_answers_alike(postgres_store: EventStore, history: Sequence[
     stream = open_stream(memory, postgres_store)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encoding, "GROUP_EVENTS", group)
+        patch.setattr("tailsvc.storage.postgres.append.MOST_BUNDLED", 60)
         patch.setattr("tailsvc.segments.making.GROUP_EVENTS", group)
         for name, what in history:
             _step(name, what, memory, postgres_store, stream)

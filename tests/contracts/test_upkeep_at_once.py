@@ -186,7 +186,7 @@ def test_retention_between_reading_and_replacing(
     assert postgres_store.check(stream) == []
 
 
-@pytest.mark.parametrize("name", ["_pieces", "frames_of"])
+@pytest.mark.parametrize("name", ["_pieces", "frames_of_all"])
 def test_retention_before_compaction_reads(
     postgres_store: EventStore, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -12,25 +12,19 @@ from psycopg import sql
 from tailsvc.crunching import crunch
 from tailsvc.errors import KeyReused, OutcomeUnknown, StorageUnavailable, UnknownStream
 from tailsvc.event_tables import EventTables
-from tailsvc.events import Event
+from tailsvc.segments.bundle import bundle_of
 from tailsvc.segments.learning import Book
 from tailsvc.storage.base import Appended, Batch, Outcome, Replayed, RetryKey, StreamRef
 from tailsvc.storage.postgres.blocks import block_of
 from tailsvc.storage.postgres.lost_commits import CommitLost, committed
 from tailsvc.storage.postgres.pools import Connection, Pools
-from tailsvc.storage.postgres.rows import COLUMN_TYPES, COLUMNS, to_row, to_texts
+from tailsvc.storage.postgres.rows import COLUMN_TYPES, COLUMNS, to_texts
 from tailsvc.storage.postgres.statements import STATEMENTS, plain
 
-# Up to this many events one prepared statement beats COPY and its four round trips (CPU of both sides together: a third
-# for 1 event, the same at 64).
-SMALL = 48
-# More events than this are a recent block. Making one costs several milliseconds, however few events it has: with a
-# block for each POST of 100 the service took 208 CPU-seconds for a million events.
-MOST_ROWS = 400
-_COPY = sql.SQL("COPY log_event (stream_id, team_id, id, {}) FROM STDIN (FORMAT BINARY)").format(
-    sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-)
-_COPY_TYPES = ["int8", "int8", "int8", *COLUMN_TYPES.values()]
+# Up to this many events are rows, inserted by one prepared statement; more are a recent block.
+MOST_ROWS = 48
+# A block of up to this many events is a bundle: making columns costs milliseconds, however few events they have.
+MOST_BUNDLED = 400
 # Raised when the parser comes to read lines otherwise: tells which segments were read by which.
 PARSER = 1
 
@@ -124,16 +118,14 @@ class _Append:
         plain_events = not any(batch.key or batch.rejections for batch in fresh)
         if not events:
             return 0 if plain_events else self._insert_in_transaction(fresh, None)
-        if len(events) > SMALL:
-            insert = self._as_block(events) if len(events) > MOST_ROWS else self._as_copied_rows(events)
-            return self._insert_in_transaction(fresh, insert)
+        if len(events) > MOST_ROWS:
+            return self._insert_in_transaction(fresh, self._as_block(events))
         insert = self._as_rows(events)
         return self._insert_alone(insert) if plain_events else self._insert_in_transaction(fresh, insert)
 
-    def _as_rows(self, events: Sequence[Event]) -> Insert:
+    def _as_rows(self, events: EventTables) -> Insert:
         stream_id, team_id = self.stream
-        size = sum(len(event.raw) for event in events)
-        params: list[Any] = [stream_id, team_id, len(events), size, self.now, self.flush, _lines(events)]
+        params: list[Any] = [stream_id, team_id, len(events), events.raw_bytes, self.now, self.flush, _lines(events)]
         for event in events:
             params += to_texts(event)
         statement = _rows_statement(len(events))
@@ -144,29 +136,9 @@ class _Append:
 
         return insert
 
-    def _as_copied_rows(self, events: Sequence[Event]) -> Insert:
-        size = sum(len(event.raw) for event in events)
-        counts = {"n": len(events), "bytes": size, "lines": _lines(events)}
-        taking = {**self.ids, **counts, "now": self.now, "flush": self.flush}
-
-        def insert() -> tuple[Any, ...] | None:
-            row = self.connection.execute(plain("take_ids"), taking).fetchone()
-            if row is not None:
-                self._copy(events, int(row[0]))
-            return row
-
-        return insert
-
-    def _copy(self, events: Sequence[Event], before: int) -> None:
-        with self.connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-            copy.set_types(_COPY_TYPES)
-            write = copy.write_row
-            for event_id, event in enumerate(events, before + 1):
-                write((*self.stream, event_id, *to_row(event)))
-
     def _as_block(self, events: EventTables) -> Insert:
         """Packed before the head is locked."""
-        block = crunch(lambda: block_of(events, self.book))
+        block = crunch(lambda: block_of(events, self.book)) if len(events) > MOST_BUNDLED else bundle_of(events)
         (payload,) = block.parts
         params = {
             **self.ids,
@@ -245,9 +217,9 @@ class _Append:
         return int(row[0])
 
 
-def _lines(events: Sequence[Event]) -> int:
+def _lines(events: EventTables) -> int:
     """A raw message with line ends is several."""
-    return len(events) + sum(event.raw.count(b"\n") for event in events)
+    return len(events) + events.line_ends
 
 
 @cache

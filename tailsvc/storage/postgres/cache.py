@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tailsvc.segments.columns import Number
+from tailsvc.segments.columns import Number, Text
+from tailsvc.segments.frame import Frame
 from tailsvc.segments.packing import Unpacker
 from tailsvc.segments.summary import Cells
 
@@ -59,6 +60,10 @@ class Cache:
 
 
 def size_of(value: Any) -> int:
+    if isinstance(value, Frame):
+        value = [value.ids, value.times, *value.columns.values()]
+    elif isinstance(value, Text):
+        value = [value.codes, value.values]
     if isinstance(value, bytes | str):
         return len(value)
     if isinstance(value, np.ndarray):

@@ -16,7 +16,7 @@ from tailsvc.storage.base import StreamRef
 from tailsvc.storage.postgres.pieces import BrokenPiece, Piece, PieceGone
 from tailsvc.storage.postgres.pools import Connection
 from tailsvc.storage.postgres.reads import EVENT_COLUMNS
-from tailsvc.storage.postgres.replacing import New, Overtaken, alone, frames_of, insert, mark_broken, remove
+from tailsvc.storage.postgres.replacing import New, Overtaken, alone, frames_of_all, insert, mark_broken, remove
 from tailsvc.storage.postgres.rows import from_row
 from tailsvc.storage.postgres.statements import STATEMENTS, plain
 
@@ -145,7 +145,7 @@ def _reach(pieces: Sequence[Piece], events: int) -> bool:
 
 
 def _carry_out(connection: Connection, stream: StreamRef, run: _Run, now: int) -> None:
-    frames = [frame for piece in run.pieces for frame in frames_of(connection, stream, piece)]
+    frames = frames_of_all(connection, stream, run.pieces)
     rows = _rows(connection, stream, run) if run.takes_rows else None
     if rows is not None:
         frames.append(rows)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tailsvc.errors import BrokenSegment
+from tailsvc.segments.bundle import Bundle, frame_of_bundles
 from tailsvc.segments.encode import Encoded
 from tailsvc.segments.frame import Frame
 from tailsvc.segments.making import Made
 from tailsvc.segments.reader import Segment
 from tailsvc.storage.base import StreamRef
 from tailsvc.storage.postgres.append import PARSER
-from tailsvc.storage.postgres.pieces import BrokenPiece, Piece, fetch_part, join_filters
+from tailsvc.storage.postgres.pieces import BrokenPiece, Piece, PieceGone, fetch_part, join_filters
 from tailsvc.storage.postgres.pools import Connection
 from tailsvc.storage.postgres.statements import plain
 
@@ -58,6 +59,32 @@ def frames_of(connection: Connection, stream: StreamRef, piece: Piece) -> list[F
         return [_decoded(frame) for frame in segment.frames()]
     except BrokenSegment as error:
         raise BrokenPiece(piece, error) from error
+
+
+def frames_of_all(connection: Connection, stream: StreamRef, pieces: Sequence[Piece]) -> list[Frame]:
+    """The same of many pieces; all bundles together are one frame. Raises BrokenPiece, and PieceGone."""
+    recent = [piece.segment_id for piece in pieces if piece.is_recent]
+    params = {"stream_id": stream.stream_id, "segment_ids": recent}
+    rows = connection.execute(plain("recent_payloads"), params, binary=True).fetchall() if recent else []
+    payloads: dict[int, bytes] = dict(rows)
+    frames: list[Frame] = []
+    bundles: list[Bundle] = []
+    for piece in pieces:
+        if not piece.is_recent:
+            frames += frames_of(connection, stream, piece)
+            continue
+        if piece.segment_id not in payloads:
+            raise PieceGone(piece)
+        try:
+            segment = Segment(lambda _: payloads[piece.segment_id], parts=1, base=piece.first_id)  # noqa: B023 (read here)
+            bundle = segment.bundle()
+            if bundle is None:
+                frames += map(_decoded, segment.frames())
+            else:
+                bundles.append(bundle)
+        except BrokenSegment as error:
+            raise BrokenPiece(piece, error) from error
+    return [*frames, frame_of_bundles(bundles)] if bundles else frames
 
 
 def _decoded(frame: Frame) -> Frame:

@@ -26,14 +26,6 @@ WITH head AS (
 )
 SELECT before, xact FROM head
 
--- name: take_ids
--- The same without events: these are copied behind it, in the same transaction.
-UPDATE log_stream_head
-SET last_id = last_id + %(n)s, bytes = bytes + %(bytes)s, appended_at = %(now)s, flush = %(flush)s,
-    lines = lines + %(lines)s
-WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
-RETURNING last_id - %(n)s, pg_current_xact_id()::text
-
 -- name: append_block
 -- The same for many events as one recent block.
 WITH head AS (
@@ -109,6 +101,9 @@ WHERE stream_id = %(stream_id)s AND last_id > %(after)s AND first_id <= %(as_of)
 
 -- name: recent_payload
 SELECT data FROM log_recent WHERE stream_id = %(stream_id)s AND segment_id = %(segment_id)s
+
+-- name: recent_payloads
+SELECT segment_id, data FROM log_recent WHERE stream_id = %(stream_id)s AND segment_id = ANY(%(segment_ids)s)
 
 -- name: segment_payload
 SELECT data FROM log_segment_part

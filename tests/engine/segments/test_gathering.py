@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tailsvc.event_tables import EventTables
 from tailsvc.events import Event
 from tailsvc.parsing import BodyKind, parse_body
+from tailsvc.segments.bundle import bundle_of
 from tailsvc.segments.frame import Frame
 from tailsvc.segments.gathering import frame_of_tables
 from tailsvc.segments.learning import Book
@@ -68,6 +69,18 @@ def test_a_block_of_tables_gives_every_field_and_line_back(lines: list[bytes]) -
         events = parsed(lines)
         if events:
             assert exactly(read_back(events, book)) == exactly(events)
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(any_events, min_size=1, max_size=20), st.integers(-5, 5))
+def test_a_bundle_gives_every_field_and_line_back(events: list[Event], base: int) -> None:
+    encoded = bundle_of(EventTables.of(events))
+    (frame,) = Segment(encoded.parts.__getitem__, parts=1, base=base).frames()
+    stored = frame.events()
+    assert exactly([one.event for one in sorted(stored)]) == exactly(events)
+    assert sorted(one.id for one in stored) == [*range(base, base + len(events))]
+    assert [(one.event.timestamp, one.id) for one in stored] == sorted((one.event.timestamp, one.id) for one in stored)
+    assert (encoded.min_time, encoded.max_time) == (frame.times[0], frame.times[-1])
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
