@@ -9,7 +9,7 @@ from apps.accounts import services, verdicts
 from apps.accounts.abilities import Ability, Role
 from apps.accounts.models import AuditEntry, Membership, PersonalAccessToken, Team, User
 from apps.accounts.scope import maintenance
-from apps.accounts.tokens import digest
+from apps.accounts.tokens import digest, new_api_key
 from apps.engine import store
 from apps.lifecycle.models import BuildChunk, BuildLog, LifecycleEvent, Replica
 from apps.streams.models import IngestToken, Stream
@@ -88,8 +88,22 @@ def make_ground() -> Ground:
             "member_id": str(Membership.objects.get(team=team, user=member).pk),
             "token_id": str(PersonalAccessToken.objects.get(digest=digest(token)).pk),
             "newcomer": make_user().email,
+            "pipeline_name": stream.name,
+            "api_key_name": _settle_api_key(team, owner),
         }
     return Ground(team, owner, token, ingest_token, stream, deleted, things)
+
+
+def _settle_api_key(team: Team, owner: User) -> str:
+    key = PersonalAccessToken(
+        team=team,
+        user=owner,
+        name=f"{team.slug}-key",
+        abilities=[Ability.STREAMS_READ],
+        created_at=datetime.now(UTC),
+    )
+    services.keep_token(key, new_api_key(), actor="test")
+    return key.name
 
 
 def _append(stream: Stream) -> None:
@@ -139,8 +153,8 @@ def token_without(ground: Ground, ability: Ability) -> str:
     return make_token(ground.team, ground.owner, set(Ability) - {ability})
 
 
-def token_with(ground: Ground, ability: Ability | None) -> str:
-    return make_token(ground.team, ground.owner, {ability or Ability.OBJECTS_READ})
+def token_with(ground: Ground, ability: Ability | None, *beside: Ability) -> str:
+    return make_token(ground.team, ground.owner, {ability or Ability.OBJECTS_READ, *beside})
 
 
 def token_for_ones_other_team(ground: Ground) -> str:

@@ -23,13 +23,15 @@ class Rule:
     - `caller`: a live personal access token, with `ability` if one is named.
     - `agent`: the stream's ingest token.
 
-    `query` is sent along where a request without it would be refused for another reason.
+    `query` is sent along where a request without it would be refused for another reason; `beside` is what is given
+    with the ability: nobody may hand on what they have not got.
     """
 
     who: Literal["anybody", "session", "caller", "agent"]
     ability: Ability | None = None
     body: Any = None
     query: str = ""
+    beside: tuple[Ability, ...] = ()
 
 
 ANYBODY = Rule("anybody")
@@ -38,12 +40,14 @@ AGENT = Rule("agent")
 ANY_CALLER = Rule("caller")
 
 
-def needs(ability: Ability, body: Any = None, query: str = "") -> Rule:
-    return Rule("caller", ability, body, query)
+def needs(ability: Ability, body: Any = None, query: str = "", beside: tuple[Ability, ...] = ()) -> Rule:
+    return Rule("caller", ability, body, query, beside)
 
 
 _STREAM = "api/streams/<str:stream>"
 _TEAM = "api/teams/<str:slug>"
+_PIPELINE = "v0/pipelines/<str:pipeline_name>"
+_API_KEY = "v0/api_keys/<str:api_key_name>"
 
 # Whoever adds a route adds it here, and with it says who may.
 RULES: dict[Key, Rule] = {
@@ -92,6 +96,15 @@ RULES: dict[Key, Rule] = {
     ("GET", "api/tokens"): needs(Ability.TOKENS_MANAGE),
     ("POST", "api/tokens"): needs(Ability.TOKENS_MANAGE, {"name": "new", "abilities": ["tokens:manage"]}),
     ("DELETE", "api/tokens/<int:token_id>"): needs(Ability.TOKENS_MANAGE),
+    ("GET", "v0/config"): needs(Ability.STREAMS_READ),
+    ("GET", "v0/cluster_healthz"): needs(Ability.STREAMS_READ),
+    ("GET", "v0/pipelines"): needs(Ability.STREAMS_READ),
+    ("GET", _PIPELINE): needs(Ability.STREAMS_READ),
+    ("GET", f"{_PIPELINE}/logs"): needs(Ability.STREAMS_READ, query="?follow=false"),
+    ("GET", "v0/api_keys"): needs(Ability.TOKENS_MANAGE),
+    ("POST", "v0/api_keys"): needs(Ability.TOKENS_MANAGE, {"name": "new"}, beside=(Ability.STREAMS_READ,)),
+    ("GET", _API_KEY): needs(Ability.TOKENS_MANAGE),
+    ("DELETE", _API_KEY): needs(Ability.TOKENS_MANAGE),
     ("POST", "api/oauth/device/code"): ANYBODY,
     ("POST", "api/oauth/device/token"): ANYBODY,
     ("GET", "api/schema"): ANYBODY,
@@ -107,6 +120,8 @@ RULES: dict[Key, Rule] = {
     ("GET", "device"): SESSION,
     ("POST", "device"): SESSION,
 }
+# Dialects whose errors have forms of their own, which they get in front of Django.
+DIALECTS = ("v0/",)
 ADMIN = "admin/"  # Django's own, as one: a test walks all of its routes
 
 
