@@ -44,6 +44,9 @@ class Reply:
         if not self._has_body:
             await self.finish()
             self.leave()
+            return
+        # The server holds the headers back until there is something of the body, be it empty.
+        await self._send({"type": "http.response.body", "body": b"", "more_body": True})
 
     async def write(self, text: bytes) -> None:
         """Waits until all of it is taken. Raises NotRead."""
