@@ -1,0 +1,418 @@
+"""GET /v0/pipelines/{name}/logs: what is sent, in which order and form, and how it ends."""
+
+import asyncio
+import re
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+import pytest
+
+from apps.accounts.models import PersonalAccessToken, Plan
+from apps.accounts.scope import maintenance
+from apps.engine import store
+from apps.feldera import logs
+from apps.http import streaming
+from apps.tail import following
+from apps.tail.following import appended
+from tailsvc.events import Event
+from tailsvc.queries import Selection
+from tailsvc.tail import Chunk
+from tests.asgi import Answer, Asgi
+from tests.factories.streams import World, delete_stream, make_stream, make_world, now_micros
+from tests.streaming import Streamed, opened
+
+FRESH = re.compile(
+    rb"\[manager\] \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z  INFO [\w:]+: Fresh start of pipeline logs"
+    rb' pipeline-id="([0-9a-f-]{36})" pipeline-name="([\w-]+)"'
+)
+DISCARDED = re.compile(
+    rb"\[manager\] \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z  WARN [\w:]+:"
+    rb" \.\.\. (\d+) prior log lines were discarded due to buffer constraints and are thus not shown\."
+    rb' pipeline-id="[0-9a-f-]{36}" pipeline-name="[\w-]+"'
+)
+
+
+@pytest.fixture
+def world(database: None) -> World:
+    return make_world()
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(following, "STANDING_SECONDS", 0.1)
+
+
+def path(world: World, query: str = "") -> str:
+    return f"/v0/pipelines/{world.stream.name}/logs{query}"
+
+
+def append(world: World, *lines: bytes) -> None:
+    world.append([Event(now_micros(), line) for line in lines])
+    appended(world.stream.ref)
+
+
+async def append_soon(world: World, *lines: bytes) -> None:
+    await asyncio.to_thread(append, world, *lines)
+
+
+def run(story: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(story(), 60))
+
+
+def snapshot(world: World, query: str = "") -> Answer:
+    return Asgi().get(path(world, f"?follow=false{query}"), token=world.token)
+
+
+def lines_of(answer: Answer) -> list[bytes]:
+    assert answer.status == 200
+    assert answer.body.endswith(b"\n")
+    return answer.body[:-1].split(b"\n")
+
+
+def discarded(line: bytes) -> int:
+    found = DISCARDED.fullmatch(line)
+    assert found, line
+    return int(found[1])
+
+
+def test_the_headers_are_those_of_a_stream_of_text(world: World) -> None:
+    async def story() -> None:
+        # As a browser or a proxy asks; it is not compressed all the same.
+        async with opened(path(world), token=world.token, headers={"accept-encoding": "gzip, br"}) as answer:
+            assert answer.status == 200
+            assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+            assert answer.headers["content-encoding"] == "identity"
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert "content-length" not in answer.headers
+            assert not [name for name in answer.headers if name.startswith("feldera-logs")]
+
+    run(story)
+
+
+def test_all_lines_so_far_behind_the_fresh_start_then_live(world: World) -> None:
+    append(world, b"one", b"", b"two\nthree", b" \ttabs and \xc3\x9c \r")
+
+    async def story() -> None:
+        async with opened(path(world), token=world.token) as answer:
+            first = FRESH.fullmatch(await answer.line())
+            assert first
+            assert (first[1].decode(), first[2].decode()) == (str(world.stream.uuid), world.stream.name)
+            expected = [b"one", b"", b"two", b"three", b" \ttabs and \xc3\x9c \r"]
+            assert await answer.lines(5) == expected
+            await append_soon(world, b"four", b"")
+            await append_soon(world, b"five")
+            assert await answer.lines(3) == [b"four", b"", b"five"]
+
+    run(story)
+
+
+def test_an_empty_stream_is_a_fresh_start(world: World) -> None:
+    (only,) = lines_of(snapshot(world))
+    assert FRESH.fullmatch(only)
+    assert snapshot(world).body == snapshot(world).body  # its time is that of the stream
+
+
+def test_what_is_no_utf_8_is_replaced(world: World) -> None:
+    """The SDK decodes strictly: one such line would end it on every attempt."""
+    append(world, b"bad \xff\xfe", b"cut \xe2\x82", b"\x00good \xe2\x82\xac")
+    replaced = "\N{REPLACEMENT CHARACTER}".encode()
+    assert lines_of(snapshot(world))[1:] == [
+        b"bad " + replaced * 2,
+        b"cut " + replaced,
+        b"\x00good \xe2\x82\xac",
+    ]
+
+
+def test_the_discard_notice_and_the_lines_add_up_to_all_that_ever_were(world: World) -> None:
+    world.append([Event(now_micros(), b"%d" % nth) for nth in range(50_003)])
+    first, *shown = lines_of(snapshot(world))
+    assert discarded(first) == 3
+    assert (len(shown), shown[0], shown[-1]) == (50_000, b"3", b"50002")
+
+
+def test_bytes_are_limited_without_line_ends(world: World) -> None:
+    append(world, b"before", b"a" * 400_000, b"", b"b" * 600_000)
+    first, *shown = lines_of(snapshot(world))
+    assert discarded(first) == 1
+    assert [len(line) for line in shown] == [400_000, 0, 600_000]
+    append(world, b"c" * 1_000_001)
+    assert [discarded(line) for line in lines_of(snapshot(world))] == [5]
+    append(world, b"after")
+    first, *shown = lines_of(snapshot(world))
+    assert (discarded(first), shown) == (5, [b"after"])
+
+
+def test_what_was_deleted_counts_as_discarded(world: World) -> None:
+    append(world, b"a", b"b", b"c")
+    store().delete(world.stream.ref, Selection(as_of=2), now=now_micros())
+    first, *shown = lines_of(snapshot(world))
+    assert (discarded(first), shown) == (2, [b"c"])
+
+
+def test_what_retention_took_counts_as_discarded(database: None) -> None:
+    world = make_world("free")
+    with maintenance():
+        hours = Plan.objects.get(name="free").retention_hours
+    old = now_micros() - hours * 3_600_000_000 - 60_000_000
+    world.append([Event(old, b"old"), Event(now_micros(), b"new")])
+    first, *shown = lines_of(snapshot(world))
+    assert (discarded(first), shown) == (1, [b"new"])
+
+
+def test_a_gap_while_following_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lines are there and gone before the follower got to them."""
+    taken = following.Following.hint
+    monkeypatch.setattr(following.Following, "hint", lambda *_: None)
+    monkeypatch.setattr(following, "POLL_SECONDS", 3600.0)
+
+    async def story() -> None:
+        async with opened(path(world), token=world.token) as answer:
+            assert FRESH.fullmatch(await answer.line())
+            await append_soon(world, b"a", b"b", b"c")
+            await asyncio.to_thread(store().delete, world.stream.ref, Selection(as_of=2), now=now_micros())
+            taken(following.following(), [world.stream.pk])
+            assert discarded(await answer.line()) == 2
+            assert await answer.line() == b"c"
+
+    run(story)
+
+
+def test_a_restored_stream_starts_fresh() -> None:
+    pipeline = logs.Pipeline(uuid4(), "name")
+    chunk: Chunk[bytes] = Chunk(5, 5, uuid4(), 0, None, restored=True)
+    assert FRESH.fullmatch(logs._Text(pipeline).notice(chunk)[:-1])
+    with pytest.raises(logs._Restored):  # who counts lines has to be told the new epoch
+        logs._CountedText(pipeline).notice(chunk)
+
+
+def test_tail_shows_the_newest_lines_and_counts_the_others(world: World) -> None:
+    append(world, b"one", b"two\nthree\nfour", b"five")
+    for tail, expected in ((0, []), (1, [b"five"]), (3, [b"three", b"four", b"five"])):
+        first, *shown = lines_of(snapshot(world, f"&tail={tail}"))
+        assert (discarded(first), shown) == (5 - tail, expected)
+    first, *shown = lines_of(snapshot(world, "&tail=50000"))
+    assert FRESH.fullmatch(first)
+    assert len(shown) == 5
+
+
+def test_tail_is_followed_by_what_comes(world: World) -> None:
+    append(world, b"one", b"two")
+
+    async def story() -> None:
+        async with opened(path(world, "?tail=1"), token=world.token) as answer:
+            assert discarded(await answer.line()) == 1
+            await append_soon(world, b"three")
+            assert await answer.lines(2) == [b"two", b"three"]
+
+    run(story)
+
+
+@pytest.mark.parametrize(
+    "query", ["tail=-1", "tail=50001", "tail=x", "follow=maybe", "cursor=nonsense", "cursor=%00:1"]
+)
+def test_a_wrong_question_is_refused(world: World, query: str) -> None:
+    answer = Asgi().get(path(world, f"?{query}"), token=world.token)
+    assert answer.status == 400
+    assert answer.json()["error_code"] in {"InvalidRequest", "InvalidLogsCursor"}
+    assert answer.json()["details"]
+
+
+# Going on where one was
+
+
+def counted(world: World, cursor: str, query: str = "") -> tuple[int, int, list[bytes]]:
+    answer = snapshot(world, f"&cursor={cursor}{query}")
+    assert answer.status == 200
+    assert answer.headers["feldera-logs-epoch"] == str(store().head(world.stream.ref).epoch)
+    headers = answer.headers
+    return int(headers["feldera-logs-seq"]), int(headers["feldera-logs-gap"]), answer.body.split(b"\n")[:-1]
+
+
+def test_who_counts_lines_gets_lines_only_and_may_go_on_anywhere(world: World) -> None:
+    append(world, b"one", b"two\nthree", b"", b"five")
+    whole = [b"one", b"two", b"three", b"", b"five"]
+    epoch = store().head(world.stream.ref).epoch
+    assert counted(world, "") == (0, 0, whole)
+    for seq in range(6):
+        assert counted(world, f"{epoch}:{seq}") == (seq, 0, whole[seq:])
+    assert counted(world, f"{epoch}:{2**64 - 1}") == (5, 0, [])
+    assert counted(world, f"{uuid4()}:3") == (0, 0, whole)
+
+
+def test_who_comes_back_late_is_told_how_many_lines_are_gone(world: World) -> None:
+    append(world, b"one", b"two", b"x" * 1_000_000)
+    epoch = store().head(world.stream.ref).epoch
+    assert counted(world, f"{epoch}:1")[:2] == (2, 1)
+    assert counted(world, "")[:2] == (2, 2)
+    assert counted(world, f"{uuid4()}:9")[:2] == (2, 2)
+
+
+def test_counting_goes_on_live_and_ends_without_a_word(world: World) -> None:
+    append(world, b"one", b"two")
+    epoch = store().head(world.stream.ref).epoch
+
+    async def story() -> None:
+        async with opened(path(world, f"?cursor={epoch}:1"), token=world.token) as answer:
+            assert answer.headers["feldera-logs-seq"] == "1"
+            await append_soon(world, b"three")
+            assert await answer.lines(2) == [b"two", b"three"]
+            await asyncio.to_thread(delete_stream, world.stream)
+            assert await answer.all() == b""
+            assert answer.is_whole
+
+    run(story)
+
+
+# Ends
+
+
+def test_deleting_the_stream_says_so_and_ends_properly(world: World) -> None:
+    append(world, b"last")
+
+    async def story() -> None:
+        async with opened(path(world), token=world.token) as answer:
+            assert (await answer.lines(2))[1] == b"last"
+            await asyncio.to_thread(delete_stream, world.stream)
+            assert await answer.all() == b"Logs have ended\n"
+            assert answer.is_whole
+        make_again = await asyncio.to_thread(make_stream, world.team, world.stream.name)
+        async with opened(path(world), token=world.token) as again:
+            first = FRESH.fullmatch(await again.line())
+            assert first
+            assert first[1].decode() == str(make_again[0].uuid)
+
+    run(story)
+
+
+def test_a_snapshot_ends_without_saying_that_the_logs_have(world: World) -> None:
+    append(world, b"one")
+    assert lines_of(snapshot(world))[1:] == [b"one"]
+
+
+def _revoke(world: World) -> None:
+    with maintenance():
+        PersonalAccessToken.objects.filter(team=world.team).update(revoked_at=datetime.now(UTC))
+
+
+def test_who_may_not_read_any_more_is_told_and_cut_off(world: World) -> None:
+    async def story() -> None:
+        async with opened(path(world), token=world.token) as answer:
+            assert FRESH.fullmatch(await answer.line())
+            await asyncio.to_thread(_revoke, world)
+            (told,) = (await answer.all()).splitlines()
+            assert b" WARN " in told
+            assert b"The token may not read this stream any more" in told
+            assert b"ended" not in told
+            assert answer.is_whole
+
+    run(story)
+
+
+def test_a_server_that_stops_does_not_say_that_the_logs_have_ended(world: World) -> None:
+    async def story() -> None:
+        async with opened(path(world), token=world.token) as answer:
+            assert FRESH.fullmatch(await answer.line())
+            following.following().stop()
+            assert await answer.all() == b""
+            assert not answer.is_whole
+        async with opened(path(world), token=world.token) as late:
+            assert late.status == 503
+            assert b"RunnerInteractionUnreachable" in await late.all()
+
+    run(story)
+
+
+def test_who_does_not_read_is_cut_once_far_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streaming, "SLOW_SECONDS", 0.1)
+    monkeypatch.setattr(logs, "MOST_BEHIND", 5)
+
+    async def story() -> None:
+        async with opened(path(world), token=world.token) as deaf, opened(path(world), token=world.token) as other:
+            assert FRESH.fullmatch(await other.line())
+            deaf.reads.clear()
+            await append_soon(world, *[b"x"] * 5)
+            await other.lines(5)
+            # Slow, but not far behind: it is waited for, however long it takes.
+            await asyncio.sleep(0.5)
+            deaf.reads.set()
+            assert (await deaf.lines(6))[1:] == [b"x"] * 5
+            deaf.reads.clear()
+            await append_soon(world, b"x")  # this one it is being sent while the others come
+            await other.line()
+            await append_soon(world, *[b"x"] * 6)
+            assert not (await asyncio.wait_for(deaf.all(), 10)).endswith(b"ended\n")
+            assert not deaf.is_whole
+            await append_soon(world, b"after")
+            assert (await other.lines(7))[-1] == b"after"
+
+    run(story)
+
+
+# Limits
+
+
+def test_so_many_may_be_opened_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_openings", Counter({world.stream.pk: 99}))
+
+    async def story() -> None:
+        async with opened(path(world), token=world.token) as last:
+            assert FRESH.fullmatch(await last.line())
+        logs._openings[world.stream.pk] = 100
+        answer = await Asgi().call("GET", path(world), token=world.token)
+        assert answer.status == 503
+        assert answer.json()["error_code"] == "RunnerInteractionLogFollowRequestChannelFull"
+        assert answer.json()["details"] is None
+        assert int(answer.headers["retry-after"]) > 0
+
+    run(story)
+
+
+def test_a_plan_allows_so_many_followers(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = make_world("free")
+    with maintenance():
+        most = Plan.objects.get(name="free").max_followers
+    assert most
+
+    async def story() -> None:
+        ones = [opened(path(world), token=world.token) for _ in range(most)]
+        for one in ones:
+            assert (await one.__aenter__()).status == 200
+        answer = await Asgi().call("GET", path(world), token=world.token)
+        assert (answer.status, answer.json()["error_code"]) == (429, "TooManyFollowers")
+        assert int(answer.headers["retry-after"]) > 0
+        for one in ones:
+            await one.__aexit__(None, None, None)
+
+    run(story)
+
+
+def test_snapshots_count_as_queries(database: None) -> None:
+    world = make_world("free")
+    with maintenance():
+        most = Plan.objects.get(name="free").query_requests_per_minute
+    assert most
+    answers = [snapshot(world) for _ in range(most + 1)]
+    assert Counter(answer.status for answer in answers) == {200: most, 429: 1}
+    assert answers[-1].json()["error_code"] == "TooManyRequests"
+
+
+def test_head_says_what_get_would(world: World) -> None:
+    answer = Asgi().request("HEAD", path(world), token=world.token)
+    assert (answer.status, answer.body) == (200, b"")
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_followers_of_two_teams_see_their_own(world: World) -> None:
+    async def read(one: Streamed) -> bytes:
+        return (await one.lines(2))[1]
+
+    async def story() -> None:
+        other = await asyncio.to_thread(make_world)
+        async with opened(path(world), token=world.token) as ours, opened(path(other), token=other.token) as theirs:
+            await append_soon(world, b"ours")
+            await append_soon(other, b"theirs")
+            assert [await read(ours), await read(theirs)] == [b"ours", b"theirs"]
+
+    run(story)
