@@ -1,6 +1,7 @@
 """A real `tailsvc up` on a home of its own, and a few of the calls that its users make."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -52,6 +53,12 @@ class Stream:
 class Service:
     instance: Instance
     address: str
+
+    @property
+    def grpc_port(self) -> int:
+        found = re.search(r"gRPC on port ([0-9]+)", "\n".join(self.instance.output))
+        assert found
+        return int(found[1])
 
     def secret(self, name: str) -> str:
         """What the first start wrote for its user: `token`, `admin-password`."""

@@ -1,0 +1,43 @@
+"""Programs from npm for tests, at a pinned version: installed once into a folder beside Debian's (see `debian`).
+
+subprocess.run([npm_program("@bufbuild/buf", "1.75.0", "buf"), "--version"])
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+
+def npm_program(package: str, version: str, name: str) -> Path:
+    """For a test, which is skipped where there is no npm or no registry; in CI it fails."""
+    folder = Path(tempfile.gettempdir()) / f"tailsvc-npm-{os.getuid()}" / f"{name}-{version}"
+    program = folder / "node_modules" / ".bin" / name
+    problem = None if program.exists() else _install(f"{package}@{version}", folder)
+    if problem is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{package} {version}: {problem}")
+    return program
+
+
+def _install(package: str, folder: Path) -> str | None:
+    """What went wrong."""
+    npm = shutil.which("npm")
+    if npm is None:
+        return "there is no npm"
+    folder.parent.mkdir(mode=0o755, exist_ok=True)
+    if folder.parent.stat().st_uid != os.getuid():
+        return f"{folder.parent} belongs to somebody else"
+    fresh = Path(tempfile.mkdtemp(prefix="fresh-", dir=folder.parent))
+    try:
+        command = [npm, "install", "--no-audit", "--no-fund", "--no-save", "--prefix", str(fresh), package]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+        if done.returncode:
+            return f"npm install failed: {done.stderr[-500:]}"
+        shutil.rmtree(folder, ignore_errors=True)
+        fresh.rename(folder)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return None
