@@ -62,7 +62,8 @@ def _distinct(frame: Frame, rows: Rows, slot: Slot, affixes: str) -> Sequence[st
     if slot.column == TIMESTAMP:
         return print_times(_telling(frame.times[rows], slot.format, affixes), slot.format)
     if slot.column == MESSAGE and MESSAGE + TEMPLATE in frame.columns:
-        return frame.printed(slot, rows) if affixes else ()  # by itself it is told by its own templates
+        # By itself it is told by its own templates.
+        return frame.printed(slot, rows) if affixes or slot.format else ()
     column = frame.columns[slot.column].take(rows)
     if isinstance(column, Number):
         return print_numbers(Number(np.unique(column.values)), slot.format)

@@ -64,7 +64,7 @@ class Frame:
         if isinstance(column, Number):
             return print_numbers(column.take(rows), slot.format)
         if slot.column == MESSAGE and self.text(MESSAGE + TEMPLATE) is not None:
-            return [text or "" for text in self.whole(MESSAGE, rows)]
+            return [*print_texts([text or "" for text in self.whole(MESSAGE, rows)], slot.format)]
         if column is None:
             return [""] * len(self.ids[rows])
         values, codes = print_texts(column.values, slot.format), column.codes[rows].tolist()

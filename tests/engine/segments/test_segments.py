@@ -12,6 +12,7 @@ from tailsvc.filters import Contains, Filter, Like, OneOf, matches
 from tailsvc.segments import encode as encoding
 from tailsvc.segments.encode import PARTS, encode
 from tailsvc.segments.evaluate import matching_rows
+from tailsvc.segments.filter_texts import filter_texts
 from tailsvc.segments.frame import Frame, frame_of, join_frames, sorted_by_time
 from tailsvc.segments.learning import Book, with_templates
 from tailsvc.segments.packing import FORMAT
@@ -102,6 +103,20 @@ def test_lines_that_their_columns_tell_are_not_stored() -> None:
     assert len(frame.text("raw").values) == 0  # type: ignore[union-attr]
     encoded = encode(frame, base=1, raw_bytes=0, thorough=True)
     assert sum(map(len, encoded.parts)) < sum(len(event.raw) for event in events) / 20
+
+
+def test_a_message_that_is_escaped_in_its_line_and_made_of_other_fields_comes_back() -> None:
+    events = [
+        Event(NOW + n, orjson.dumps({"path": path, "message": f"{path}\n"}), path=path, message=f"{path}\n")
+        for n, path in enumerate(["/first", "/second", 'say "x"'] * 4)
+    ]
+    (frame,) = frames_of([events])
+    assert {"raw.template", "message.template"} <= frame.columns.keys()
+    segment = written(frame, thorough=True)
+    assert read_back(segment) == numbered([events])
+    assert filter_texts(frame) >= {"/second\\n", 'say \\"x\\"\\n'}
+    rows = matching_rows(segment.frame(0), Contains('d\\n"'), np.arange(12), limit=None, newest_first=False)
+    assert rows.tolist() == [1, 4, 7, 10]
 
 
 def test_lines_that_no_column_tells_are_kept() -> None:
