@@ -1,75 +1,19 @@
 """`tailsvc ship`, `search` and `tail` as people run them: processes of their own against a whole service."""
 
 import json
-import os
-import pty
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner
 
-from config.cli import app
-from config.runtime.environment import CODE
 from config.runtime.ports import free_port
 from tests.factories.accounts import unique
-from tests.journeys.service import TAILSVC, Service
-from tests.runtime.instances import environment, until
-
-PATIENCE_SECONDS = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Shell:
-    """Where the commands are typed."""
-
-    service: Service
-    folder: Path
-
-    def start(self, *arguments: str, **kwargs: Any) -> subprocess.Popen[bytes]:
-        env = environment({"HOME": str(self.folder), "TZ": "UTC", **kwargs.pop("env", {})})
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **kwargs}
-        return subprocess.Popen([TAILSVC, *arguments], cwd=CODE, env=env, **streams)
-
-    def run(self, *arguments: str, text: bytes = b"", **kwargs: Any) -> subprocess.CompletedProcess[str]:
-        """With the service's own home, unless `at` says otherwise."""
-        at = kwargs.pop("at", ("--home", str(self.service.instance.home.path)))
-        process = self.start(arguments[0], *at, *arguments[1:], stdin=subprocess.PIPE, **kwargs)
-        out, err = process.communicate(text, PATIENCE_SECONDS)
-        return subprocess.CompletedProcess(arguments, process.returncode, out.decode(), err.decode())
-
-    def ask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The same for commands that only read, in this process: half a second is spared with each."""
-        home = str(self.service.instance.home.path)
-        done = CliRunner().invoke(app, [arguments[0], "--home", home, *arguments[1:]], env={"HOME": str(self.folder)})
-        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
-
-    def messages(self, stream: str) -> list[str]:
-        """All that the stream holds, oldest first, as the command finds it."""
-        found = self.ask("search", stream, "--json", "--oldest-first", "--limit", "1000000")
-        assert found.returncode == 0, found.stderr
-        return [json.loads(line)["raw_message"] for line in found.stdout.splitlines()]
-
-    def summary(self, stream: str) -> dict[str, Any]:
-        with self.service.api() as api:
-            found = api.get("/api/streams", params={"limit": 500}).json()["data"]
-        return next(one for one in found if one["name"] == stream)
-
-    def web_answers(self) -> bool:
-        with self.service.api() as api, suppress(httpx.TransportError):
-            return api.get("/livez").is_success
-        return False
-
-    def kill_web(self) -> None:
-        os.kill(self.service.instance.state.children["web"], signal.SIGKILL)
+from tests.journeys.service import Service
+from tests.journeys.shells import PATIENCE_SECONDS, Shell, Watched, forwarded, on_terminal
+from tests.runtime.instances import until
 
 
 @pytest.fixture
@@ -152,46 +96,6 @@ def test_a_batch_is_given_up_in_the_end_and_said_to_be(shell: Shell, stream: str
     assert env["TAILSVC_TOKEN"] not in said
 
 
-@contextmanager
-def forwarded(address: str) -> Iterator[tuple[str, Any]]:
-    """Another address of the service, and how to cut what leads there."""
-    port = free_port()
-    target = address.removeprefix("http://")
-    forwarder = subprocess.Popen(
-        ["python3", "-c", FORWARDER, str(port), *target.split(":")], stdout=subprocess.PIPE, start_new_session=True
-    )
-    assert forwarder.stdout
-    forwarder.stdout.readline()
-
-    def cut() -> None:
-        forwarder.kill()
-        forwarder.wait()
-
-    try:
-        yield f"http://127.0.0.1:{port}", cut
-    finally:
-        cut()
-        forwarder.stdout.close()
-
-
-FORWARDER = """
-import asyncio, sys
-port, host, to = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-async def copy(reader, writer):
-    while data := await reader.read(65536):
-        writer.write(data); await writer.drain()
-    writer.close()
-async def serve(reader, writer):
-    there = await asyncio.open_connection(host, to)
-    await asyncio.gather(copy(reader, there[1]), copy(there[0], writer), return_exceptions=True)
-async def main():
-    server = await asyncio.start_server(serve, "127.0.0.1", port)
-    print("ready", flush=True)
-    await server.serve_forever()
-asyncio.run(main())
-"""
-
-
 def test_ctrl_c_sends_what_was_read_and_ends(shell: Shell, stream: str) -> None:
     home = str(shell.service.instance.home.path)
     process = shell.start("ship", stream, "--home", home, stdin=subprocess.PIPE)
@@ -202,6 +106,27 @@ def test_ctrl_c_sends_what_was_read_and_ends(shell: Shell, stream: str) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE_SECONDS) == 130
     assert b"Shipped 1,500 lines" in process.communicate()[1]
+
+
+def test_ctrl_c_again_gives_up_and_says_what_is_unknown(shell: Shell, stream: str) -> None:
+    with forwarded(shell.service.address) as (address, cut):
+        env = {"TAILSVC_URL": address, "TAILSVC_TOKEN": shell.service.secret("token")}
+        ship = Watched(shell, "ship", stream, env=env, stdin=subprocess.PIPE)
+        assert ship.process.stdin
+        with ship.process.stdin as pipe:
+            pipe.write(numbered(0, 1000))
+            pipe.flush()
+            until(lambda: len(shell.messages(stream)) == 1000, "the first batch to be stored")
+            cut()
+            pipe.write(numbered(1000, 2000))
+            pipe.flush()
+            until(lambda: ship.says("Trying again"), "the next to be sent in vain")
+            ship.process.send_signal(signal.SIGINT)
+            until(lambda: ship.says("Ctrl-C again"), "the first Ctrl-C to be taken")
+            ship.process.send_signal(signal.SIGINT)
+            assert ship.end() == 130, ship.said
+    said = " ".join(" ".join(ship.said).split())
+    assert "Lines 1001 to 2000 of stdin were on their way: it is unknown whether they were stored." in said
 
 
 def test_a_token_that_may_not_ship_is_told_so(shell: Shell, stream: str) -> None:
@@ -258,24 +183,6 @@ def test_on_a_terminal_levels_have_colours_and_words_are_marked(shell: Shell, se
     assert "\x1b[31mERROR\x1b[0m" in shown
     assert "\x1b[1;4mTimeout\x1b[0m of \\x1b[31mdb" in shown
     assert "\x1b" not in on_terminal(shell, "search", searched, "level:error timeout", NO_COLOR="1")
-
-
-def on_terminal(shell: Shell, *arguments: str, **env: str) -> str:
-    """What a terminal is sent on standard output."""
-    ours, theirs = pty.openpty()
-    home = str(shell.service.instance.home.path)
-    command = [TAILSVC, *arguments, "--home", home]
-    whole = {**environment({"HOME": str(shell.folder)}), "TERM": "xterm-256color", **env}
-    process = subprocess.Popen(command, cwd=CODE, env=whole, stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
-    os.close(theirs)
-    found = b""
-    with suppress(OSError):  # EIO: the other end is closed
-        while chunk := os.read(ours, 65536):
-            found += chunk
-    os.close(ours)
-    assert process.wait(PATIENCE_SECONDS) == 0, process.communicate()[1]
-    process.communicate()
-    return found.decode()
 
 
 def test_a_bad_query_is_shown_in_its_place(shell: Shell, searched: str) -> None:
@@ -339,31 +246,6 @@ def test_who_has_seen_enough_ends_it_quietly(shell: Shell, stream: str) -> None:
 # tail
 
 
-class Tail:
-    """`tailsvc tail -f`, and what it has printed."""
-
-    def __init__(self, shell: Shell, *arguments: str) -> None:
-        self.lines: list[str] = []
-        self.said: list[str] = []
-        home = str(shell.service.instance.home.path)
-        self.process = shell.start("tail", "-f", *arguments, "--home", home)
-        sinks = ((self.process.stdout, self.lines), (self.process.stderr, self.said))
-        self._readers = [threading.Thread(target=self._read, args=each) for each in sinks]
-        for reader in self._readers:
-            reader.start()
-
-    def _read(self, pipe: Any, into: list[str]) -> None:
-        with pipe:
-            for line in pipe:
-                into.append(line.decode().rstrip("\n"))
-
-    def end(self) -> int:
-        code = self.process.wait(PATIENCE_SECONDS)
-        for reader in self._readers:
-            reader.join()
-        return code
-
-
 def test_a_tail_prints_the_newest_and_ends(shell: Shell, stream: str) -> None:
     assert shell.run("ship", stream, text=numbered(0, 30)).returncode == 0
     assert raws(shell.ask("tail", stream, "--json")) == expected(20, 30)
@@ -381,7 +263,7 @@ def raws(done: subprocess.CompletedProcess[str]) -> list[str]:
 
 def test_a_tail_misses_and_doubles_nothing_while_the_web_server_is_killed(shell: Shell, stream: str) -> None:
     assert shell.run("ship", stream, text=numbered(0, 10)).returncode == 0
-    tail = Tail(shell, stream, "-n", "5", "--json", "-q", "line")
+    tail = following(shell, stream, "-n", "5", "--json", "-q", "line")
     try:
         until(lambda: len(tail.lines) >= 5, "the lines before")
         assert shell.run("ship", stream, text=numbered(10, 15)).returncode == 0
@@ -401,9 +283,13 @@ def test_a_tail_misses_and_doubles_nothing_while_the_web_server_is_killed(shell:
     assert "The stream was deleted." in said
 
 
+def following(shell: Shell, *arguments: str) -> Watched:
+    return Watched(shell, "tail", "-f", "--home", str(shell.service.instance.home.path), *arguments)
+
+
 def test_ctrl_c_ends_a_tail(shell: Shell, stream: str) -> None:
     assert shell.run("ship", stream, text=numbered(0, 1)).returncode == 0
-    tail = Tail(shell, stream)
+    tail = following(shell, stream)
     until(lambda: tail.lines, "the line before")
     tail.process.send_signal(signal.SIGINT)
     assert (tail.end(), tail.said) == (130, [])
