@@ -18,6 +18,8 @@ Moment = tuple[int, int, int]
 Times = tuple[Sequence[int | None], Sequence[int], Sequence[int]]
 
 SECOND = 1_000_000
+# The attribute that keeps a time which is finer than a microsecond.
+TIME_UNIX_NANO = "time_unix_nano"
 _Cached = TypeVar("_Cached")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -8,13 +8,12 @@ from tailsvc.parsing import columns
 from tailsvc.parsing.bots import is_bot
 from tailsvc.parsing.columns import Columns, Reading
 from tailsvc.parsing.objects import first_attributes
-from tailsvc.timestamps import Moment, iso_text
+from tailsvc.timestamps import TIME_UNIX_NANO, Moment, iso_text
 
 Attributes = dict[str, Any] | None
 
 # What we add to an event's attributes ourselves.
 ORIGINAL_TIMESTAMP = "original_timestamp"
-TIME_UNIX_NANO = "time_unix_nano"
 
 
 def event(reading: Reading, raw: bytes, received_at: int) -> Event:

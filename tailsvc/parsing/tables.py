@@ -16,7 +16,7 @@ from tailsvc.limits import FUTURE_MICROS
 from tailsvc.parsing import columns
 from tailsvc.parsing.bots import are_bots, is_bot
 from tailsvc.parsing.columns import Reading
-from tailsvc.timestamps import Times, times_of
+from tailsvc.timestamps import TIME_UNIX_NANO, Times, times_of
 
 # Any column, and the same with nothing for rows that are odd.
 Column = Sequence[Any]
@@ -36,6 +36,7 @@ class Table:
         self.columns: list[Column | None] = [None] * len(Event._fields)
         self.micros: Sequence[int] | None = None  # the rows' times, and the smallest step of each
         self.steps: Sequence[int] = ()
+        self.nanos: Sequence[int] | None = None  # beyond the microsecond
         self.levels: Sequence[str | None] | None = None
         self.attributes: dict[str, Column] = {}
         self.others: Sequence[Attributes] | None = None
@@ -69,17 +70,18 @@ class Table:
         found = [None if values is None else values[row] for values in self.columns]
         found[columns.IS_BOT] = is_bot(found[columns.USER_AGENT])
         found[columns.ATTRIBUTES] = self.all_attributes()[row]
-        moment = None if self.micros is None else (self.micros[row], self.steps[row], 0)
+        nanos = 0 if self.nanos is None else self.nanos[row]
+        moment = None if self.micros is None else (self.micros[row], self.steps[row], nanos)
         return found, moment, None if self.levels is None else self.levels[row]
 
     def set_times(self, times: Times) -> None:
-        """Rows without a time, or with one finer than a microsecond, are odd."""
+        """Rows without a time are odd."""
         micros, self.steps, nanos = times
-        if None in micros or any(nanos):
-            self.odd.update(
-                row for row, (time, fine) in enumerate(zip(micros, nanos, strict=True)) if time is None or fine
-            )
-        self.micros = [time or 0 for time in micros] if None in micros else micros  # type: ignore[assignment]
+        if None in micros:
+            self.odd.update(row for row, time in enumerate(micros) if time is None)
+            micros = [time or 0 for time in micros]
+        self.micros = micros  # type: ignore[assignment]
+        self.nanos = nanos if any(nanos) else None
 
     def within(self, outer: "Table") -> None:
         """What the rows do not say is taken from the same rows of the table around this; see `readings.within`."""
@@ -90,13 +92,21 @@ class Table:
                 said = self.columns[column]
                 self.columns[column] = around if said is None else _merge(said, around)
         self.attributes = {**outer.attributes, **self.attributes}
+        self._take_finer_times(outer)
+
+    def _take_finer_times(self, outer: "Table") -> None:
+        """See `readings.finer`."""
         if self.micros is None:
-            self.micros, self.steps = outer.micros, outer.steps
+            self.micros, self.steps, self.nanos = outer.micros, outer.steps, outer.nanos
         elif outer.micros is not None:
-            self.micros = [
-                around if around - around % step == inner else inner
-                for inner, step, around in zip(self.micros, self.steps, outer.micros, strict=True)
+            own = self.nanos or [0] * self.count
+            is_finer = [
+                not nanos and around - around % step == inner
+                for inner, step, nanos, around in zip(self.micros, self.steps, own, outer.micros, strict=True)
             ]
+            self.micros = _chosen(is_finer, outer.micros, self.micros)
+            if outer.nanos is not None:
+                self.nanos = _chosen(is_finer, outer.nanos, own)
 
     def all_attributes(self) -> Sequence[Attributes]:
         """Of each row."""
@@ -116,8 +126,21 @@ class Table:
         if agents is not None:
             fields["is_bot"] = are_bots(agents)
         times = self._timestamps(received_at)
+        self._note_nanos()
         table = EventTable(rows, times, raws, fields, self.attributes, self.others, self.woven)
         return table.take([row for row in range(self.count) if row not in self.odd]) if self.odd else table
+
+    def _note_nanos(self) -> None:
+        if self.micros is None or self.nanos is None:
+            return
+        texts = [str(micros * 1000 + nanos) for micros, nanos in zip(self.micros, self.nanos, strict=True)]
+        if all(self.nanos) and self.others is None:
+            self.attributes = {**self.attributes, TIME_UNIX_NANO: texts}
+            return
+        self.others = [
+            {**(others or {}), TIME_UNIX_NANO: text} if nanos else others
+            for others, text, nanos in zip(self.others or [None] * self.count, texts, self.nanos, strict=True)
+        ]
 
     def _timestamps(self, received_at: int) -> Sequence[int]:
         if self.micros is None:
@@ -132,6 +155,10 @@ class Table:
         if levels is None or self.levels is None or None not in levels:
             return self.levels if levels is None else levels
         return [level or other for level, other in zip(levels, self.levels, strict=True)]
+
+
+def _chosen(condition: Sequence[bool], yes: Sequence[int], no: Sequence[int]) -> list[int]:
+    return [one if chosen else other for chosen, one, other in zip(condition, yes, no, strict=True)]
 
 
 def _merge(inner: Column, outer: Column) -> Column:
