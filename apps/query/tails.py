@@ -36,7 +36,7 @@ from tailsvc.events import StoredEvent
 from tailsvc.queries import Head
 from tailsvc.storage.base import EventStore
 from tailsvc.tail import Chunk, Follower, Start, newest_matching
-from tailsvc.tail.places import write_place
+from tailsvc.tail.places import before_id, write_place
 
 ROUTE = "api/streams/<str:stream>/tail"
 SSE = "text/event-stream"
@@ -75,9 +75,10 @@ class _Sse:
     @staticmethod
     def events(epoch: UUID, events: Sequence[StoredEvent]) -> bytes:
         parts: list[bytes] = []
+        before = before_id(epoch)
         for stored in events:
             parts += (
-                f"id: {write_place(epoch, stored.id)}\ndata: ".encode(),
+                f"id: {before}{stored.id}\ndata: ".encode(),
                 orjson.dumps(render_event(stored)),
                 b"\n\n",
             )
@@ -105,10 +106,9 @@ class _Ndjson:
 
     @staticmethod
     def events(epoch: UUID, events: Sequence[StoredEvent]) -> bytes:
+        before = before_id(epoch)
         return b"".join(
-            orjson.dumps(
-                {"position": write_place(epoch, stored.id), **render_event(stored)}, option=orjson.OPT_APPEND_NEWLINE
-            )
+            orjson.dumps({"position": f"{before}{stored.id}", **render_event(stored)}, option=orjson.OPT_APPEND_NEWLINE)
             for stored in events
         )
 

@@ -21,7 +21,12 @@ class Place(NamedTuple):
 
 
 def write_place(epoch: UUID, event_id: int) -> str:
-    return f"{epoch.hex[:8]}-{event_id}"
+    return f"{before_id(epoch)}{event_id}"
+
+
+def before_id(epoch: UUID) -> str:
+    """What stands before the id: the same for many events."""
+    return f"{epoch.hex[:8]}-"
 
 
 def read_place(name: str, text: str) -> Place:

@@ -29,8 +29,9 @@ RETRY_SECONDS = 0.5
 KEPT_STRETCHES = 16
 KEPT_SECONDS = 5.0
 MOST_EVENTS = 2_000
-# Events may have any size: after each read the next one is cut so that it has about this length.
-READ_BYTES = 2 * 1024 * 1024
+# Events may have any size: after each read the next one is cut so that it has about this length. A follower that does
+# not read holds a chunk of it until it is cut.
+READ_BYTES = 512 * 1024
 FIRST_EVENTS = 64
 
 _log = structlog.get_logger(__name__)
