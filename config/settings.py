@@ -161,6 +161,7 @@ SPECTACULAR_SETTINGS = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.query.schema.add_tail",
+        "apps.lifecycle.schema.add_follow",
         "apps.http.schema.add_problems",
         "apps.ingest.schema.add_ingest",
     ],

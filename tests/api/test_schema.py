@@ -22,6 +22,7 @@ from apps.accounts.models import Membership, PersonalAccessToken
 from apps.accounts.scope import maintenance
 from apps.streams.models import IngestToken
 from config.asgi import application
+from tests.factories.lifecycle import finish_build, make_build, settle_lifecycle
 from tests.factories.streams import World, lines, make_world, now_micros
 
 CHECKS = [
@@ -51,6 +52,8 @@ bounded = settings(max_examples=10, derandomize=True, deadline=None, suppress_he
 def world(database: None) -> World:
     made = make_world()
     made.append(lines(20, start=now_micros()))
+    settle_lifecycle(made.stream, "replica", "build")
+    finish_build(make_build(made.stream, "build"))  # else who follows it would wait
     return made
 
 
@@ -84,6 +87,8 @@ def things(world: World) -> dict[str, str]:
             "stream": str(world.stream.uuid),
             "slug": world.team.slug,
             "event": "10",
+            "replica": "replica",
+            "build": "build",
             "jti": str(IngestToken.objects.get(stream=world.stream).jti),
             "member_id": str(Membership.objects.get(team=world.team).pk),
             "token_id": str(PersonalAccessToken.objects.get(team=world.team).pk),

@@ -16,7 +16,7 @@ from apps.streams.models import IngestToken, Stream
 from tailsvc.queries import Selection
 from tailsvc.storage.base import Batch
 from tests.factories.accounts import make_member, make_team, make_token, make_user
-from tests.factories.lifecycle import settle_lifecycle
+from tests.factories.lifecycle import finish_build, make_build, settle_lifecycle
 from tests.factories.streams import delete_stream, lines, make_stream, now_micros
 
 LIFECYCLE = (Replica, LifecycleEvent, BuildLog, BuildChunk)
@@ -39,7 +39,8 @@ class Ground:
         """The route with this team's things, but for `theirs`, which are the other's."""
 
         def value(match: re.Match[str]) -> str:
-            name = "deleted" if match[1] == "stream" and route.endswith("/restore") else match[1]
+            special = {("stream", "restore"): "deleted", ("build", "follow"): "finished"}
+            name = special.get((match[1], route.rpartition("/")[2]), match[1])
             return (other if other and match[1] in theirs else self).things[name]
 
         return "/" + _PARAMETER.sub(value, route)
@@ -74,6 +75,7 @@ def make_ground() -> Ground:
     stream, ingest_token = make_stream(team)
     _append(stream)
     settle_lifecycle(stream, f"{team.slug}-replica", f"{team.slug}-build")
+    finish_build(make_build(stream, f"{team.slug}-finished"))
     deleted, _ = make_stream(team)
     delete_stream(deleted)
     with maintenance():
@@ -84,6 +86,7 @@ def make_ground() -> Ground:
             "event": "2",
             "replica": f"{team.slug}-replica",
             "build": f"{team.slug}-build",
+            "finished": f"{team.slug}-finished",
             "jti": str(IngestToken.objects.get(stream=stream).jti),
             "member_id": str(Membership.objects.get(team=team, user=member).pk),
             "token_id": str(PersonalAccessToken.objects.get(digest=digest(token)).pk),

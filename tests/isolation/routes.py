@@ -7,6 +7,7 @@ from typing import Any, Literal
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.accounts.abilities import Ability
+from apps.ignite.asgi import ROUTES as IGNITE_ROUTES
 from config.asgi import LIVE_ROUTES, RAW_ROUTES
 
 Method = str
@@ -22,12 +23,13 @@ class Rule:
     - `session`: a page for people who have logged in; tokens mean nothing to it.
     - `caller`: a live personal access token, with `ability` if one is named.
     - `agent`: the stream's ingest token.
+    - `organisation`: as `caller`, of a team that the path names; `test_ignite` walks them, over gRPC too.
 
     `query` is sent along where a request without it would be refused for another reason; `beside` is what is given
     with the ability: nobody may hand on what they have not got.
     """
 
-    who: Literal["anybody", "session", "caller", "agent"]
+    who: Literal["anybody", "session", "caller", "agent", "organisation"]
     ability: Ability | None = None
     body: Any = None
     query: str = ""
@@ -37,6 +39,7 @@ class Rule:
 ANYBODY = Rule("anybody")
 SESSION = Rule("session")
 AGENT = Rule("agent")
+ORGANISATION = Rule("organisation")
 ANY_CALLER = Rule("caller")
 
 
@@ -81,6 +84,7 @@ RULES: dict[Key, Rule] = {
     ("POST", f"{_STREAM}/builds/<str:build>/chunks"): needs(Ability.LIFECYCLE_WRITE, {"offset": 5, "data": "IDE="}),
     ("POST", f"{_STREAM}/builds/<str:build>/finish"): needs(Ability.LIFECYCLE_WRITE, {"status": "failed"}),
     ("GET", f"{_STREAM}/builds/<str:build>/log"): needs(Ability.STREAMS_READ),
+    ("GET", f"{_STREAM}/builds/<str:build>/follow"): needs(Ability.STREAMS_READ),
     ("GET", "api/usage"): needs(Ability.STREAMS_READ),
     ("GET", "api/user/streams"): needs(Ability.STREAMS_READ),
     ("GET", "api/user/plan"): needs(Ability.STREAMS_READ),
@@ -105,6 +109,7 @@ RULES: dict[Key, Rule] = {
     ("POST", "v0/api_keys"): needs(Ability.TOKENS_MANAGE, {"name": "new"}, beside=(Ability.STREAMS_READ,)),
     ("GET", _API_KEY): needs(Ability.TOKENS_MANAGE),
     ("DELETE", _API_KEY): needs(Ability.TOKENS_MANAGE),
+    **{("GET", route): ORGANISATION for route in IGNITE_ROUTES.values()},
     ("POST", "api/oauth/device/code"): ANYBODY,
     ("POST", "api/oauth/device/token"): ANYBODY,
     ("GET", "api/schema"): ANYBODY,
@@ -121,7 +126,7 @@ RULES: dict[Key, Rule] = {
     ("POST", "device"): SESSION,
 }
 # Dialects whose errors have forms of their own, which they get in front of Django.
-DIALECTS = ("v0/",)
+DIALECTS = ("v0/", "v1/ignite/")
 ADMIN = "admin/"  # Django's own, as one: a test walks all of its routes
 
 
