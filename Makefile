@@ -70,6 +70,8 @@ lock: ## renew the lock files (needs uv)
 		--no-emit-find-links --no-annotate pyproject.toml -o requirements/run.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 		--no-emit-find-links --no-annotate --extra dev pyproject.toml -o requirements/dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+		--no-emit-find-links --no-annotate requirements/clients.in -o requirements/clients.lock
 
 bench: dev ## measure ingest and queries; arguments: make bench ARGS="--events 200000"
 	$(BIN)/python -m benchmarks.run $(ARGS)
