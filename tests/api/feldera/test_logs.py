@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -18,6 +18,7 @@ from apps.tail import following
 from apps.tail.following import appended
 from tailsvc.events import Event
 from tailsvc.queries import Selection
+from tailsvc.storage.postgres import Pools, PostgresEventStore
 from tailsvc.tail import Chunk
 from tests.asgi import Answer, Asgi
 from tests.factories.streams import World, delete_stream, make_stream, make_world, now_micros
@@ -367,6 +368,28 @@ def test_so_many_may_be_opened_at_once(world: World, monkeypatch: pytest.MonkeyP
         assert int(answer.headers["retry-after"]) > 0
 
     run(story)
+
+
+@pytest.fixture
+def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The log store's database does not answer."""
+    monkeypatch.setattr("tailsvc.storage.postgres.pools._CHECKOUT_SECONDS", 0.2)
+    nowhere = "postgresql://nobody@127.0.0.1:1/nowhere"
+    pools = Pools(reader=nowhere, appender=nowhere, maintenance=nowhere, size=1)
+    away = PostgresEventStore(pools, cache_bytes=0)
+    monkeypatch.setattr(following, "store", lambda: away)
+    monkeypatch.setattr(logs, "store", lambda: away)
+    yield
+    pools.close()
+
+
+@pytest.mark.parametrize("query", ["", "?follow=false", "?cursor="])
+def test_without_the_database_the_runner_cannot_be_reached(world: World, no_database: None, query: str) -> None:
+    answer = Asgi().get(path(world, query), token=world.token)
+    assert answer.status == 503
+    assert answer.json()["error_code"] == "RunnerInteractionUnreachable"
+    assert answer.json()["details"].keys() == {"error"}
+    assert int(answer.headers["retry-after"]) > 0
 
 
 def test_a_plan_allows_so_many_followers(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
