@@ -1,14 +1,17 @@
 """The real thing, once: `tailsvc up` with our own applications, and the commands beside it."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.rpc import client, refusal
 from tests.runtime.instances import Instance, environment, until
 from tests.servers import reachable_folder
 
@@ -108,18 +111,59 @@ def test_the_doctor_finds_everything_well(first: Instance) -> None:
     assert first.home.secret("database-password") not in report
 
 
+def grpc_port(instance: Instance) -> int:
+    found = re.search(r"gRPC on port ([0-9]+)", instance.text)
+    assert found
+    return int(found[1])
+
+
+def names_of(instance: Instance) -> dict[str, str]:
+    """Of the first stream, as Ignite has it."""
+    first_stream = json.loads((instance.home.path / "first-stream.json").read_text())["stream"]
+    return {"organization_name": "default", "app_name": first_stream}
+
+
+def test_grpc_answers_as_soon_as_the_welcome_is_printed(first: Instance) -> None:
+    with client(grpc_port(first), first.home.secret("token")) as ignite:
+        assert "hello from curl" in ignite.GetAppLogs(**names_of(first)).lines[0].line
+    assert "grpc" in first.state.children
+
+
+def test_a_second_server_does_not_share_the_port_of_grpc(first: Instance) -> None:
+    command = [sys.executable, "-m", "config.grpc", "--port", str(grpc_port(first))]
+    env = environment({"TAILSVC_SECRET_KEY": "x", "DATABASE_URL": first.state.database_url})
+    second = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert second.returncode == 1
+    assert f"cannot listen on 127.0.0.1, port {grpc_port(first)}" in second.stderr
+
+
 def test_a_killed_worker_and_a_killed_clockwork_come_back(first: Instance) -> None:
-    for name in ("worker", "beat"):
+    for name in ("worker", "beat", "grpc"):
         until(lambda name=name: name in first.state.children, name)
         killed = first.state.children[name]
         os.kill(killed, 9)
         until(lambda name=name, killed=killed: first.state.children[name] != killed, f"a new {name}", seconds=15)
 
 
+def begins(call: Any) -> bool:
+    call.initial_metadata()
+    try:
+        return bool(call.is_active())
+    finally:
+        call.cancel()
+
+
 def test_it_stops_in_seconds_and_starts_again_in_about_two(first: Instance, capsys: pytest.CaptureFixture) -> None:
     """The last test of the file, since it ends the instance."""
-    home = first.home.path
-    stopped = first.stop()
+    home, port = first.home.path, grpc_port(first)
+    with client(port, first.home.secret("token")) as ignite:
+        until(lambda: begins(ignite.StreamAppEvents(**names_of(first))), "gRPC to be back")
+        calls = [ignite.StreamAppLogs(**names_of(first)), ignite.StreamAppEvents(**names_of(first))]
+        for call in calls:
+            call.initial_metadata()
+        stopped = first.stop()
+        # Each is told, and none is taken for the end of the log.
+        assert [refusal(lambda call=call: call)[0] for call in calls] == ["UNAVAILABLE"] * 2
     assert (first.code(), first.processes()) == (0, set())
     assert tailsvc(home, "doctor").returncode == 1
     later = Instance([*COMMAND, "up", "--home", str(home), "--port", "0"], home)
