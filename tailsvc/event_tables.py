@@ -157,10 +157,16 @@ class EventTables(Sequence[Event]):
 
     def _made(self) -> list[Event]:
         if self._events is None:
-            made: dict[int, Event] = dict(self.singles)
+            made: list[Any] = [None] * self._count
+            for row, event in self.singles.items():
+                made[row] = event
             for table in self.tables:
-                made.update(zip(table.rows, table.events(), strict=True))
-            self._events = [made[row] for row in range(self._count)]
+                if isinstance(table.rows, range):
+                    made[table.rows.start : table.rows.stop] = table.events()
+                    continue
+                for row, event in zip(table.rows, table.events(), strict=True):
+                    made[row] = event
+            self._events = made
         return self._events
 
 

@@ -164,13 +164,10 @@ def _json_tables(block: Block, received_at: int) -> Iterator[EventTable]:
 
 
 def _by_keys(values: Mapping[int, Any]) -> dict[tuple[str, ...], list[int]]:
-    rows = [row for row, value in values.items() if type(value) is dict]
-    keys = [*map(tuple, values.values() if len(rows) == len(values) else [values[row] for row in rows])]
-    if keys and keys.count(keys[0]) == len(keys):
-        return {keys[0]: rows}
     groups: dict[tuple[str, ...], list[int]] = {}
-    for row, names in zip(rows, keys, strict=True):
-        groups.setdefault(names, []).append(row)
+    for row, value in values.items():
+        if type(value) is dict:
+            groups.setdefault(tuple(value), []).append(row)
     return groups
 
 

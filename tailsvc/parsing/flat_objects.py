@@ -22,6 +22,8 @@ from tailsvc.parsing.tables import Column, Table
 
 # A name, and a text or a number, true, false or null.
 _MEMBER = re.compile(r'( *"([^"]*)" *: *)(?:"([^"]*)"|([^",{}\[\] ]+))( *)([,}])')
+# Fewer lines at once are not worth the look; they do not become columns either.
+FEWEST_LINES = 256
 _SPACE = 32  # smaller characters are control characters
 _SAMPLE = 16
 _FEWEST = 8  # lines that are worth to learn a shape of
@@ -130,7 +132,9 @@ class Shapes:
 
 
 def texts_of(block: Block) -> list[str] | None:
-    """The lines as text; None if there is a control character, or a byte that is not UTF-8, in one of them."""
+    """The lines as text; None if they are few, or have a control character or a byte that is not UTF-8."""
+    if len(block.lines) < FEWEST_LINES:
+        return None
     joined = b"\n".join(block.lines)
     ends = len(block.lines) - 1
     if block.wild or np.count_nonzero(np.frombuffer(joined, np.uint8) < _SPACE) != ends:

@@ -26,6 +26,9 @@ from tailsvc.parsing.tables import Table
 
 _SYSLOG_HEADS = frozenset("<JFMASOND")  # a priority, or the initial of a month
 
+# Fewer texts are not worth being asked all at once.
+FEWEST_TEXTS = 64
+
 _plans = Plans(unwrap=False)
 
 
@@ -42,7 +45,7 @@ def read_texts(texts: Sequence[str], received_at: int) -> Iterator[tuple[list[in
     """The same for many, in tables: for each the numbers of its texts. Every text is in one of them."""
     left = set(range(len(texts)))
     plain = [row for row, text in enumerate(texts) if not _is_special(text)]
-    for rows, table in _read_known(plain, texts):
+    for rows, table in _read_known(plain, texts) if len(plain) >= FEWEST_TEXTS else ():
         left.difference_update(rows)
         yield rows, table
     if left:

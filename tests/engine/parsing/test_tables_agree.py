@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tailsvc.errors import InvalidBody
 from tailsvc.event_tables import EventTables
 from tailsvc.events import Event
-from tailsvc.parsing import BodyKind, columns, parse_body
+from tailsvc.parsing import BodyKind, columns, flat_objects, parse_body
+from tailsvc.parsing import text as text_forms
 from tailsvc.parsing.aliases import NAMES, find
 from tailsvc.parsing.batch import Unusable, _json_event, _text_event
 from tests.factories.bodies import bodies
@@ -109,6 +110,14 @@ def blocks(draw: st.DrawFn) -> list[dict[str, Any]]:
             odd = draw(st.integers(0, 20))
             block.append({key: draw(values if odd == place else usual(key)) for place, key in enumerate(shape)})
     return draw(st.permutations(block))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_lines_are_read_by_their_shape() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flat_objects, "FEWEST_LINES", 2)
+        patch.setattr(text_forms, "FEWEST_TEXTS", 1)
+        yield
 
 
 def singly(line: bytes) -> Event | None:

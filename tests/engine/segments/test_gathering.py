@@ -1,6 +1,6 @@
 """Blocks made of tables, without an event for each line, hold the very events and lines."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import orjson
 import pytest
@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tailsvc.event_tables import EventTables
 from tailsvc.events import Event
-from tailsvc.parsing import BodyKind, parse_body
+from tailsvc.parsing import BodyKind, flat_objects, parse_body
+from tailsvc.parsing import text as text_forms
 from tailsvc.segments.bundle import bundle_of
 from tailsvc.segments.frame import Frame
 from tailsvc.segments.gathering import frame_of_tables
@@ -29,6 +30,14 @@ WRAPPED = [
     "2025-01-01 10:00:%02d,123 - app - ERROR - boom %d",
     "plain %d %d\n",
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_lines_are_read_by_their_shape() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flat_objects, "FEWEST_LINES", 2)
+        patch.setattr(text_forms, "FEWEST_TEXTS", 1)
+        yield
 
 
 @st.composite
