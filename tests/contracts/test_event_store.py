@@ -49,7 +49,7 @@ def test_an_appended_event_is_found_as_it_was(store: EventStore, stream: StreamR
 @pytest.mark.parametrize(
     "raw", [b"", b"\x00", b"nul \x00 inside", b"\xff\xfe broken", "ü\u2028\ufffd".encode(), b"tab\tand \\ and\nline"]
 )
-@pytest.mark.parametrize("count", [1, 100])  # as a statement, and by COPY
+@pytest.mark.parametrize("count", [1, 100])  # as rows, and as a block
 def test_raw_bytes_come_back_byte_for_byte(store: EventStore, stream: StreamRef, raw: bytes, count: int) -> None:
     append(store, stream, *[Event(NOW, raw)] * count)
     assert everything(store, stream) == [(n, raw) for n in range(1, count + 1)]
