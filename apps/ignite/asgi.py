@@ -4,16 +4,11 @@ A stream is one message a line (NDJSON), or server-sent events where those are a
 streams over HTTP is not documented; this is ours.
 """
 
-import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
 from uuid import UUID
 
-from django.db import connections
 from django.http import QueryDict
 from django.utils import timezone
 from google.protobuf.message import Message
@@ -28,6 +23,7 @@ from apps.ignite.calls import CALLS, HTTP_BYTES
 from apps.ignite.refusals import Refusal, refusal_of
 from apps.ignite.requests import read_request
 from apps.ignite.streams import STREAMS, log_lines
+from apps.ignite.threads import in_thread
 from apps.ignite.visitors import Visitor, visit
 from apps.tail.ends import ClientGone, Ended
 from apps.tail.serving import serve_pieces
@@ -48,10 +44,6 @@ ROUTES = {
 _NDJSON = b"application/x-ndjson"
 _SSE = b"text/event-stream"
 _SILENCE_SECONDS = 15.0
-
-T = TypeVar("T")
-# Apart from the default executor, so that slow reads keep nobody's look-up waiting.
-_threads = ThreadPoolExecutor(8, thread_name_prefix="ignite")
 
 
 class _Ndjson:
@@ -103,11 +95,11 @@ async def _endpoint(call: str, scope: Scope, receive: Receive, send: Send, param
     status = 200
     async with replying(scope, receive, send) as reply:
         try:
-            visitor, request = await _in_thread(understand)
+            visitor, request = await in_thread(understand)
             if call in STREAMS:
                 await _stream(call, visitor, request, reply, headers, request_id)
             else:
-                body = await _in_thread(partial(_call, call, visitor, request))
+                body = await in_thread(partial(_call, call, visitor, request))
                 await answer(send, 200, body, request_id=request_id, content_type=JSON)
         except Exception as error:  # noqa: BLE001 (the last door: nothing may pass it unanswered)
             refusal = refusal_of(error)
@@ -137,18 +129,6 @@ def _understand(call: str, params: Params, query: bytes, authorization: str | No
 
 def _call(call: str, visitor: Visitor, request: Message) -> bytes:
     return json_of(CALLS[call](visitor, request, timezone.now(), HTTP_BYTES))
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """With the request's id for what is logged; the thread's connection goes back to the pool."""
-
-    def done() -> T:
-        try:
-            return work()
-        finally:
-            connections.close_all()
-
-    return await asyncio.get_running_loop().run_in_executor(_threads, copy_context().run, done)
 
 
 async def _answer_refusal(send: Send, refusal: Refusal, request_id: str) -> None:

@@ -1,13 +1,11 @@
 """Ignite's calls over gRPC, as `dodil.ignite.v1.ComputeService`, with reflection and health."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import grpc
-from django.db import connections
 from django.utils import timezone
 from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -19,7 +17,8 @@ from apps.ignite.calls import CALLS, GRPC_BYTES
 from apps.ignite.refusals import Refusal, refusal_of
 from apps.ignite.requests import SERVICE, request_class
 from apps.ignite.streams import STREAMS, log_lines
-from apps.ignite.visitors import Visitor, visit
+from apps.ignite.threads import in_thread
+from apps.ignite.visitors import visit
 from tailsvc.events import StoredEvent
 
 # Followers stay for hours: who is gone without a word is noticed by its silence.
@@ -78,7 +77,7 @@ def _handler(call: str) -> "grpc.RpcMethodHandler[Any, Any]":
 
 async def _call(call: str, request: Message, context: _Context) -> bytes:
     try:
-        answered = await asyncio.to_thread(_answer, call, request, _prepare(context))
+        answered = await in_thread(partial(_answer, call, request, _prepare(context)))
     except Exception as error:
         await _refuse(call, context, refusal_of(error))
         raise
@@ -88,7 +87,7 @@ async def _call(call: str, request: Message, context: _Context) -> bytes:
 
 async def _stream(call: str, request: Message, context: _Context) -> None:
     try:
-        visitor = await asyncio.to_thread(_visit, _prepare(context), request)
+        visitor = await in_thread(partial(visit, _prepare(context), request))
         async with STREAMS[call](visitor, request, _serialized) as (_, pieces):
             await context.send_initial_metadata(())  # it has begun, whether there is anything to tell or not
             async for messages in pieces:
@@ -101,18 +100,8 @@ async def _stream(call: str, request: Message, context: _Context) -> None:
 
 
 def _answer(call: str, request: Message, authorization: str | None) -> bytes:
-    try:
-        visitor = visit(authorization, request)
-        return CALLS[call](visitor, request, timezone.now(), GRPC_BYTES).SerializeToString()
-    finally:
-        connections.close_all()  # gives this thread's connection back to the pool
-
-
-def _visit(authorization: str | None, request: Message) -> Visitor:
-    try:
-        return visit(authorization, request)
-    finally:
-        connections.close_all()
+    visitor = visit(authorization, request)
+    return CALLS[call](visitor, request, timezone.now(), GRPC_BYTES).SerializeToString()
 
 
 def _prepare(context: _Context) -> str | None:
