@@ -12,6 +12,7 @@ TailsvcError
 ├── CursorExpired           the cursor's position lies behind retention, or the stream was restored
 ├── KeyReused               an idempotency key came again with another body
 ├── TooManyDeletions        as many deletions wait to be carried out as a stream may have; try again later
+├── TooManyFollowers        as many follow as the team's plan allows; close one, or try again
 ├── UnknownStream           the stream has no head: it was never opened, or is purged
 ├── BrokenSegment           stored bytes cannot be read; what else is there can
 │   └── UnknownFormat       a newer version wrote them
@@ -73,6 +74,10 @@ class KeyReused(TailsvcError):
 
 
 class TooManyDeletions(TailsvcError):
+    pass
+
+
+class TooManyFollowers(TailsvcError):
     pass
 
 

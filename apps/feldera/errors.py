@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.http.problems import Problem
-from apps.tail.quota import TooManyFollowers
 
 # What any request may meet, whatever it asks for.
 _CODES = {
@@ -53,9 +52,13 @@ def in_form(problem: Problem) -> FelderaError:
     if isinstance(problem, FelderaError):
         return problem
     status = 400 if problem.status_code == 422 else problem.status_code
-    code = "TooManyFollowers" if isinstance(problem, TooManyFollowers) else _CODES.get(status, "InvalidRequest")
+    code = _CODES.get(status, "InvalidRequest")
     details: dict[str, Any] = {"error": problem.message} if status == 503 else dict(problem.field_errors or {})
     return FelderaError(status, code, problem.message, details, problem.headers)
+
+
+def too_many_followers(problem: Problem) -> FelderaError:
+    return FelderaError(429, "TooManyFollowers", problem.message, {}, problem.headers)
 
 
 def unknown_pipeline(name: str) -> FelderaError:

@@ -23,7 +23,7 @@ from apps.feldera import errors
 from apps.feldera.asking import Question, read_question
 from apps.feldera.catch_up import CatchUp, catch_up, render
 from apps.feldera.control_plane import ENDED, Pipeline
-from apps.feldera.errors import FelderaError, in_form
+from apps.feldera.errors import FelderaError, in_form, too_many_followers
 from apps.feldera.pipelines import find_pipeline, pipeline_name
 from apps.feldera.tenancy import HEADER, check_tenant
 from apps.http import metrics, problems
@@ -38,6 +38,7 @@ from apps.tail.ends import Ended, RightsEnded, ServerStopping, StreamDeleted
 from apps.tail.following import following
 from apps.tail.serving import serve
 from tailsvc import retention
+from tailsvc.errors import TooManyFollowers
 from tailsvc.filters import EVERYTHING
 from tailsvc.storage.base import EventStore, StreamRef
 from tailsvc.tail import Chunk, Follower, Start
@@ -219,6 +220,8 @@ def _problem(error: Exception) -> FelderaError:
         _log.error("logs failed", exc_info=error)
     elif problem.status_code == 503 and not isinstance(problem, FelderaError):
         return errors.unreachable(problem.message)
+    if problem is not None and isinstance(error, TooManyFollowers):
+        return too_many_followers(problem)
     return in_form(problem or problems.unforeseen())
 
 

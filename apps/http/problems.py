@@ -37,12 +37,13 @@ _STATUS: list[tuple[type[Exception], int]] = [
     (errors.InvalidInput, 422),
     (errors.KeyReused, 422),
     (errors.TooManyDeletions, 429),
+    (errors.TooManyFollowers, 429),
     (errors.StorageUnavailable, 503),
     (errors.BrokenSegment, 503),  # reads leave such out and say so; what else meets one cannot go on
 ]
 RETRY_AFTER_SECONDS = 2
-# Erasing takes minutes; who asks every minute is in time.
-DELETIONS_RETRY_AFTER_SECONDS = 60
+# Erasing takes minutes; followers come and go.
+_TOO_MANY_RETRY_AFTER_SECONDS: dict[type[Exception], int] = {errors.TooManyDeletions: 60, errors.TooManyFollowers: 10}
 
 
 class Problem(Exception):
@@ -145,7 +146,8 @@ def _of_engine(error: errors.TailsvcError) -> Problem:
     if status_code == status.HTTP_503_SERVICE_UNAVAILABLE:
         return _unavailable(str(error))
     if status_code == status.HTTP_429_TOO_MANY_REQUESTS:
-        return Problem(status_code, str(error), headers={"Retry-After": str(DELETIONS_RETRY_AFTER_SECONDS)})
+        wait = _TOO_MANY_RETRY_AFTER_SECONDS[type(error)]
+        return Problem(status_code, str(error), headers={"Retry-After": str(wait)})
     named = getattr(error, "parameter", None) or ("filters" if isinstance(error, errors.InvalidFilter) else None)
     return Problem(status_code, str(error), field_errors={named: [str(error)]} if named else None)
 

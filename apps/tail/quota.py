@@ -11,18 +11,11 @@ from typing import cast
 
 import redis
 
-from apps.http.problems import Problem
+from tailsvc.errors import TooManyFollowers
 
 KEY = "tailsvc:followers:{team_id}"
 # Numbers are renewed every few seconds; an older one is of a process that is gone.
 FORGOTTEN_SECONDS = 15
-RETRY_AFTER_SECONDS = 10
-
-
-class TooManyFollowers(Problem):
-    def __init__(self, limit: int) -> None:
-        message = f"The plan allows {limit} followers at a time; close one, or try again later."
-        super().__init__(429, message, headers={"Retry-After": str(RETRY_AFTER_SECONDS)})
 
 
 class Quota:
@@ -36,7 +29,7 @@ class Quota:
     def take(self, team_id: int, limit: int | None) -> None:
         """Raises TooManyFollowers. Give it back in the end."""
         if limit is not None and self._open[team_id] + self._elsewhere(team_id) >= limit:
-            raise TooManyFollowers(limit)
+            raise TooManyFollowers(f"The plan allows {limit} followers at a time; close one, or try again later.")
         self._open[team_id] += 1
         self._write(team_id)
 

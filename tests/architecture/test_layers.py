@@ -20,11 +20,13 @@ def test_the_import_contracts_hold() -> None:
     assert " 0 broken" in done.stdout
 
 
-def test_the_engine_waits_on_threads_and_never_on_an_event_loop() -> None:
+def test_the_engine_waits_on_threads_but_for_followers() -> None:
+    """A thousand that wait need an event loop; everything else may be called from any thread."""
     kinds = (ast.AsyncFunctionDef, ast.Await, ast.AsyncFor, ast.AsyncWith)
     found = {
         source.module
         for source in sources("tailsvc")
+        if not source.module.startswith("tailsvc.tail")
         for node in ast.walk(source.tree)
         if isinstance(node, kinds) or "asyncio" in _imported(node)
     }

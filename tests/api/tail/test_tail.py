@@ -4,11 +4,9 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from apps.accounts.abilities import Ability, Role
 from apps.accounts.models import PersonalAccessToken, Plan
 from apps.accounts.scope import maintenance
 from apps.engine import store
@@ -18,7 +16,6 @@ from tailsvc.events import Event
 from tailsvc.filters import EVERYTHING
 from tailsvc.queries import Selection
 from tests.asgi import Answer, Asgi
-from tests.factories.accounts import make_member, make_token
 from tests.factories.streams import World, delete_stream, lines, make_world, now_micros
 from tests.streaming import Streamed, opened
 
@@ -73,12 +70,6 @@ def ids(answer: Answer) -> list[int]:
     """Of a tail that came to its end, as NDJSON."""
     assert answer.status == 200
     return [event["id"] for line in answer.body.splitlines() if (event := json.loads(line)).get("id")]
-
-
-def refused(answer: Answer) -> dict[str, Any]:
-    assert answer.headers["content-type"] == "application/problem+json"
-    told: dict[str, Any] = answer.json()
-    return told
 
 
 def test_what_is_appended_is_sent_with_its_position(world: World) -> None:
@@ -339,49 +330,6 @@ def test_a_plan_allows_so_many_followers(database: None) -> None:
             assert again.status == 200
 
     run(story)
-
-
-@pytest.mark.parametrize(
-    ("query", "name"),
-    [
-        ("?since=yesterday", "since"),
-        ("?since=-1", "since"),
-        ("?lines=-1", "lines"),
-        ("?lines=10001", "lines"),
-        ("?after=nowhere", "after"),
-        ("?after=1a2b3c4d-", "after"),
-        ("?follow=maybe", "follow"),
-        ("?start_time=0", "start_time"),
-        ("?query=nofield:1", "query"),
-        ("?filters=[{", None),
-    ],
-)
-def test_a_wrong_question_is_refused(asgi: Asgi, world: World, query: str, name: str | None) -> None:
-    answer = get(asgi, world, query)
-    assert answer.status == 422
-    told = refused(answer)
-    assert name is None or name in told["errors"]
-
-
-def test_a_wrong_position_in_the_header_is_refused(asgi: Asgi, world: World) -> None:
-    assert get(asgi, world, "", **{"last-event-id": "x\xff"}).status == 422
-
-
-def test_other_formats_are_not_sent(asgi: Asgi, world: World) -> None:
-    assert get(asgi, world, "", accept="image/png").status == 406
-    assert get(asgi, world, "?follow=false", accept="text/html, */*;q=0.1").status == 200
-
-
-def test_head_says_what_get_would(asgi: Asgi, world: World) -> None:
-    answer = asgi.request("HEAD", tail(world), token=world.token)
-    assert (answer.status, answer.body) == (200, b"")
-    assert answer.headers["content-type"].startswith("text/event-stream")
-
-
-def test_without_the_right_to_read_nothing_is_followed(asgi: Asgi, world: World) -> None:
-    token = make_token(world.team, make_member(world.team, Role.MEMBER), [Ability.STREAMS_CREATE])
-    assert asgi.get(tail(world), token=token).status == 403
-    assert asgi.get(tail(world), token="nonsense").status == 401
 
 
 def test_hostile_lines_stay_within_their_event(world: World) -> None:
