@@ -17,11 +17,6 @@ from tests.factories.accounts import make_member, make_token
 from tests.factories.streams import World, make_world
 
 
-@pytest.fixture
-def world(database: None) -> World:
-    return make_world()
-
-
 def create(token: str, **told: Any) -> Answer:
     return Asgi().post("/v0/api_keys", orjson.dumps(told), token=token, headers={"Content-Type": "application/json"})
 

@@ -14,11 +14,6 @@ from tests.factories.accounts import make_token
 from tests.factories.streams import World, delete_stream, make_stream, make_world
 
 
-@pytest.fixture
-def world(database: None) -> World:
-    return make_world()
-
-
 def get(asgi: Asgi, world: World, path: str, token: str | None = None, **headers: str) -> Answer:
     return asgi.get(f"/v0/{path}", token=token or world.token, headers=headers)
 
