@@ -108,6 +108,7 @@ def test_a_gap_while_following_is_told(world: World, monkeypatch: pytest.MonkeyP
     taken = following.Following.hint
     monkeypatch.setattr(following.Following, "hint", lambda *_: None)
     monkeypatch.setattr(following, "POLL_SECONDS", 3600.0)
+    monkeypatch.setattr(following, "POLL_WITHOUT_HINTS_SECONDS", 3600.0)
 
     async def story() -> None:
         async with opened(path(world), token=world.token) as answer:
