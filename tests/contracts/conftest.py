@@ -45,8 +45,8 @@ def postgres_store(database: None) -> EventStore:
 def small_blocks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Few events make columns already, except where the form is that of rows or bundles."""
     callspec = getattr(request.node, "callspec", None)
-    form = {"rows", "bundles"}.intersection(callspec.params.values() if callspec else ())
-    most_rows, most_bundled = {"rows": (400, 0), "bundles": (0, 400)}[form.pop()] if form else (MOST_ROWS, 0)
+    params = [*callspec.params.values()] if callspec else []
+    most_rows, most_bundled = (400, 0) if "rows" in params else (0, 400) if "bundles" in params else (MOST_ROWS, 0)
     monkeypatch.setattr("tailsvc.storage.postgres.append.MOST_ROWS", most_rows)
     monkeypatch.setattr("tailsvc.storage.postgres.append.MOST_BUNDLED", most_bundled)
 

@@ -32,9 +32,7 @@ fields = st.lists(
 
 steps = st.one_of(
     st.tuples(st.just("append"), st.lists(any_events, min_size=1, max_size=12)),
-    st.tuples(
-        st.just("append"), st.lists(any_events, min_size=50, max_size=70)
-    ),  # a bundle or columns
+    st.tuples(st.just("append"), st.lists(any_events, min_size=50, max_size=70)),  # a bundle or columns
     st.tuples(st.just("compact"), st.none()),
     st.tuples(st.just("erase"), st.none()),
     st.tuples(st.just("delete"), st.tuples(windows, conditions)),

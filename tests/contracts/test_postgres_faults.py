@@ -36,6 +36,9 @@ CALLS: dict[str, Callable[[EventStore], object]] = {
     "scan": lambda store: store.scan(STREAM, Scan(Selection(), 1)),
     "count": lambda store: store.count(STREAM, Selection()),
     "get": lambda store: store.get(STREAM, 1),
+    "stretch": lambda store: store.stretch(STREAM, 0, most=1),
+    "first_since": lambda store: store.first_since(STREAM, NOW),
+    "tips": lambda store: store.tips([STREAM]),
     "rejections": lambda store: store.rejections(STREAM, limit=1),
     "drop_before": lambda store: store.drop_before(STREAM, NOW, limit=1),
     "histogram": lambda store: store.histogram(STREAM, Selection(), interval=1, split=None),
@@ -163,7 +166,7 @@ def lines(store: EventStore, stream: StreamRef) -> list[bytes]:
     return [stored.event.raw for stored in page.events]
 
 
-# A keyed batch, one with rejections, one that is copied: all of them are transactions with a COMMIT of their own.
+# A keyed batch, one with rejections, one that is a block: all of them are transactions with a COMMIT of their own.
 TRANSACTIONS = [
     Batch([Event(NOW, b"x")], key=KEY),
     Batch([Event(NOW, b"x")], [Rejection(1, "bad", b"")]),
