@@ -107,10 +107,12 @@ def _inferred(name: str) -> Emitter:
 
 
 def _seen(stream: StreamRef, now: datetime) -> set[str]:
-    """Who emitted a line in the last seconds."""
-    since = round((now - limits.INFERRED_WITHIN).timestamp() * 1_000_000)
+    """Who emitted a line in the last seconds, or, with a clock that is a little ahead, in the next."""
+    since, until = (
+        round(moment.timestamp() * 1_000_000) for moment in (now - limits.INFERRED_WITHIN, now + limits.INFERRED_WITHIN)
+    )
     found: set[str] = set()
     for field, condition in sources.BY_FIELD:
-        facets = store().facets(stream, Selection(since, None, condition), [field], limit=limits.REPLICAS_PER_STREAM)
+        facets = store().facets(stream, Selection(since, until, condition), [field], limit=limits.REPLICAS_PER_STREAM)
         found |= {name for name, _ in facets.values[field]}
     return found

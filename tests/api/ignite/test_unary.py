@@ -1,21 +1,26 @@
 """The calls that have an end, over HTTP and gRPC: the seed's examples, every parameter, the same answers."""
 
 import base64
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from google.protobuf import json_format
 
+from apps.accounts.models import Plan
 from apps.accounts.scope import maintenance
 from apps.ignite import calls
+from apps.lifecycle import replicas
 from apps.lifecycle.models import Replica
+from apps.tail import following
 from tailsvc.events import Event
-from tests.api.ignite.conftest import App
+from tailsvc.storage.postgres import Pools, PostgresEventStore
+from tests.api.ignite.conftest import App, make_app
 from tests.asgi import Asgi
 from tests.factories.lifecycle import make_build, record_event, report_replica
 from tests.factories.streams import delete_stream, lines, make_stream, now_micros
-from tests.rpc import Ignite, refusal
+from tests.rpc import Ignite, client, refusal
 
 pytestmark = pytest.mark.contract
 POD = "my-data-processor-7c9d8-abcde"
@@ -221,14 +226,9 @@ def test_another_method_is_405(app: App) -> None:
     assert (answer.status, answer.json()["code"], answer.headers["allow"]) == (405, 12, "GET, HEAD")
 
 
-def test_a_spent_rate_tells_when_to_come_again(app: App, grpc_port: int) -> None:
-    from tests.api.ignite.conftest import make_app
-    from tests.rpc import client
-
+def test_a_spent_rate_tells_when_to_come_again(grpc_port: int) -> None:
     limited = make_app()
     with maintenance(atomic=True):
-        from apps.accounts.models import Plan
-
         plan = Plan.objects.create(name=limited.org, retention_hours=1, query_requests_per_minute=2)
         type(limited.world.team).objects.filter(pk=limited.world.team.pk).update(plan=plan)
     assert [limited.get("logs").status for _ in range(3)] == [200, 200, 429]
@@ -237,6 +237,43 @@ def test_a_spent_rate_tells_when_to_come_again(app: App, grpc_port: int) -> None
     with client(grpc_port, limited.world.token) as ignite:
         code, _, trailers = refusal(lambda: ignite.GetAppLogs(**limited.named))
     assert (code, trailers["retry-after"].isdigit()) == ("RESOURCE_EXHAUSTED", True)
+
+
+def test_a_database_that_is_away_is_unavailable(app: App, ignite: Ignite, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert app.get("logs").status == 200  # whose stream it is, is known for some seconds
+    monkeypatch.setattr("tailsvc.storage.postgres.pools._CHECKOUT_SECONDS", 0.2)
+    nowhere = "postgresql://nobody@127.0.0.1:1/nowhere"
+    pools = Pools(reader=nowhere, appender=nowhere, maintenance=nowhere, size=1)
+    away = PostgresEventStore(pools, cache_bytes=0)
+    for module in (calls, following, replicas):
+        monkeypatch.setattr(module, "store", lambda: away)
+    try:
+        for rest, call in (("logs", "GetAppLogs"), ("replicas", "ListAppReplicas"), ("logs/stream", "StreamAppLogs")):
+            answer = app.get(rest)
+            assert (answer.status, answer.json()["code"]) == (503, 14)
+            code, message, trailers = refusal(lambda call=call: getattr(ignite, call)(**app.named))  # type: ignore[misc]
+            assert (code, message) == ("UNAVAILABLE", answer.json()["message"])
+            assert answer.headers["retry-after"] == trailers["retry-after"]
+    finally:
+        away.close()
+
+
+def test_calls_are_counted(app: App, ignite: Ignite) -> None:
+    def counted() -> dict[str, float]:
+        text = Asgi().get("/metrics").body.decode()
+        found = re.findall(r'tailsvc_grpc_calls_total\{code="(\w+)",method="GetBuildLog"\} ([0-9.]+)', text)
+        return {code: float(count) for code, count in found}
+
+    before = counted()
+    ignite.GetBuildLog(**app.named)
+    refusal(lambda: ignite.GetBuildLog(organization_name="other", app_name="x"))
+    after = counted()
+    assert {code: after[code] - before.get(code, 0) for code in after} == {
+        **dict.fromkeys(after, 0), "OK": 1, "PERMISSION_DENIED": 1,
+    }  # fmt: skip
+    assert b'route="v1/ignite/app/<str:organization_name>/<str:app_name>/logs"' in (
+        app.get("logs") and Asgi().get("/metrics").body
+    )
 
 
 def test_the_cap_of_gRPC_leaves_room_for_a_message_of_4_MiB() -> None:  # noqa: N802

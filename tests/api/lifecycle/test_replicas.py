@@ -97,11 +97,13 @@ def test_where_nobody_reports_lines_tell(api: Api, world: World) -> None:
             Event(now, b"3", container="by-container"),
             Event(now, b"4"),
             Event(now - 61_000_000, b"5", replica="silent"),
+            Event(now + 20_000_000, b"5", replica="with-a-clock-ahead"),
+            Event(now + 120_000_000, b"5", replica="with-a-wrong-clock"),
             Event(now, b"6", replica="", src="by-src"),
         ]
     )
     found = listed(api, world)
-    assert [one["id"] for one in found] == ["by-container", "by-replica", "by-src"]
+    assert [one["id"] for one in found] == ["by-container", "by-replica", "by-src", "with-a-clock-ahead"]
     assert {(one["reported"], one["running"], one["started_at"]) for one in found} == {(False, True, None)}
 
 
