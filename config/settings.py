@@ -80,6 +80,7 @@ INSTALLED_APPS = [
     "apps.query",
     "apps.compaction",
     "apps.lifecycle",
+    "apps.objects",
     "apps.ignite",
     "apps.feldera",
     "apps.retention",

@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class ObjectsConfig(AppConfig):
+    name = "apps.objects"
