@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Sum
 
 from apps.accounts.callers import PlanLimits
 from apps.accounts.errors import NotThere, RuleBroken
@@ -177,3 +177,6 @@ def _check_next(build: BuildLog, chunk: Chunk) -> None:
         raise RuleBroken(
             "data", f"A build log has at most {limits.BUILD_BYTES} bytes in {limits.CHUNKS_PER_BUILD} chunks."
         )
+    kept = BuildLog.objects.filter(stream_id=build.stream_id).aggregate(bytes=Sum("size"))["bytes"]
+    if kept + len(chunk.data) > limits.BUILDS_BYTES:
+        raise RuleBroken("data", f"A stream keeps at most {limits.BUILDS_BYTES} bytes of build logs.")

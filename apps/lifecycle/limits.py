@@ -32,6 +32,8 @@ BUILD_ID_CHARS = 128
 BUILDS_PER_STREAM = 1_000
 # The longest build logs of large compilers; a whole one is answered in one message.
 BUILD_BYTES = 16 * MIB
+# All of a stream's builds together: a log of half a megabyte every ten minutes for three days.
+BUILDS_BYTES = 256 * MIB
 # A build tool flushes every second, and prints less than this in one.
 CHUNK_BYTES = 1 * MIB
 # A chunk each second for five hours; smaller ones would cost more than they carry.

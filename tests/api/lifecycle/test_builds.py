@@ -148,6 +148,15 @@ def test_limits_are_told(api: Api, world: World) -> None:
     assert list(append(api, world, limits.BUILD_BYTES, b"x").json()["errors"]) == ["data"]
 
 
+def test_all_builds_of_a_stream_together_have_a_limit(api: Api, world: World) -> None:
+    begin(api, world)
+    make_build(world.stream, "other")
+    with team_scope(world.team.pk):
+        BuildLog.objects.filter(build_id="other").update(size=limits.BUILDS_BYTES - 3)
+    assert append(api, world, 0, b"abc").status_code == 200
+    assert list(append(api, world, 3, b"d").json()["errors"]) == ["data"]
+
+
 @pytest.mark.parametrize(
     ("body", "kind", "status", "field"),
     [
