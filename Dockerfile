@@ -23,7 +23,7 @@ ENV PATH=/opt/tailsvc/bin:$PATH \
     TAILSVC_HOME=/var/lib/tailsvc/home
 USER 10001:10001
 WORKDIR /var/lib/tailsvc
-EXPOSE 8000 8001
+EXPOSE 8000 8001 8002
 
 # Alone, the image is a whole service with its data in one folder: mount a volume at /var/lib/tailsvc.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \

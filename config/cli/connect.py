@@ -12,16 +12,22 @@ _NOWHERE = State(pid=0, run_id="", address="", database_url="", redis_url="")
 
 def connect(home: Home) -> State | None:
     """The running instance, None where DATABASE_URL stands in for it. Exits with 1 where there is neither."""
+    state = find(home)
+
+    import django
+
+    django.setup()
+    return state
+
+
+def find(home: Home) -> State | None:
+    """The same for those whose children set Django up."""
     state = home.running()
     if state is None:
         _require_settings(home)
     for name in [name for name in os.environ if is_foreign(name)]:
         del os.environ[name]
     os.environ.update(addresses(home, state or _NOWHERE))
-
-    import django
-
-    django.setup()
     return state
 
 

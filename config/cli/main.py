@@ -7,10 +7,12 @@ from config.cli.compact import compact
 from config.cli.doctor import doctor
 from config.cli.grpc import grpc
 from config.cli.integrity import check
+from config.cli.kubeconfig import kubeconfig
 from config.cli.search import search
 from config.cli.ship import ship
 from config.cli.stats import stats
 from config.cli.tail import tail
+from config.cli.tls import tls
 from config.cli.up import up
 from tailsvc.version import __version__
 
@@ -24,7 +26,7 @@ app = typer.Typer(
 app.command()(up)
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
-for command in (tail, search, ship, doctor, compact, check, stats, grpc):
+for command in (tail, search, ship, doctor, compact, check, stats, grpc, tls, kubeconfig):
     app.command()(command)
 
 

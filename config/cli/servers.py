@@ -7,7 +7,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -37,6 +37,7 @@ OwnHomeOption = Annotated[
 class Server:
     url: str  # without a slash at its end
     token: str = field(repr=False)
+    home: Home | None = None  # whose service it is, where it was found by its home
 
 
 def choose(name: str | None, home: Path | None) -> Server:
@@ -121,7 +122,7 @@ def _of_home(home: Home) -> Server | None:
     except OSError:
         token = ""
     token = env.text(TOKEN) or token
-    return _server(state.address, token, origin=str(home.path), remedy=f"set {TOKEN}")
+    return replace(_server(state.address, token, origin=str(home.path), remedy=f"set {TOKEN}"), home=home)
 
 
 def _server(url: str, token: str, *, origin: str, remedy: str) -> Server:

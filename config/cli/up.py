@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from config.cli.options import HomeOption
-from config.cli.terminal import fail, say, tell
+from config.cli.terminal import USAGE, fail, say, tell
 from config.runtime.faults import CannotStart
 from config.runtime.home import Home
 from config.runtime.tree import Shape
@@ -27,22 +27,39 @@ def up(
         int | None,
         typer.Option(min=0, max=65535, help="Port for gRPC.", show_default="the one behind --port"),
     ] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve TLS too, with a certificate of our own making.")] = False,
+    tls_port: Annotated[
+        int | None,
+        typer.Option(min=0, max=65535, help="Port for TLS, with --tls.", show_default="the second behind --port"),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=64, help="Web processes.")] = 2,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show all that the processes write.")] = False,
 ) -> None:
     """Start the whole service on this machine, and stay until Ctrl-C."""
     place = Home.at(home)
-    # The last port of all has none behind it; where any port will do, so will any for gRPC.
-    behind = port + 1 if 0 < port < _LAST_PORT else 0
-    shape = Shape(host=host, port=port, workers=workers, grpc_port=behind if grpc_port is None else grpc_port)
+    if tls_port is not None and not tls:
+        fail("--tls-port names the port that --tls opens; give both.", code=USAGE)
+    shape = Shape(
+        host=host,
+        port=port,
+        workers=workers,
+        grpc_port=behind(port, 1) if grpc_port is None else grpc_port,
+        tls_port=None if not tls else behind(port, 2) if tls_port is None else tls_port,
+    )
     try:
         asyncio.run(bring_up(place, shape, tell=tell, on_ready=partial(_announce, place), verbose=verbose))
     except CannotStart as error:
         fail(str(error))
 
 
+def behind(port: int, distance: int) -> int:
+    """0, any port, where there is none behind it, and where any would do for the first."""
+    return port + distance if 0 < port <= _LAST_PORT - distance else 0
+
+
 def _announce(home: Home, ready: Ready) -> None:
-    places = f"gRPC on port {ready.grpc_port}; data in {home.path}"
+    secure = f"{ready.tls_address}, " if ready.tls_address else ""
+    places = f"{secure}gRPC on port {ready.grpc_port}; data in {home.path}"
     say(f"tailsvc is ready at {ready.address} ({places}; Ctrl-C stops it)", style="green")
     if ready.first_stream:
         say(welcome_text(home, ready.address, ready.first_stream))

@@ -30,6 +30,7 @@ class State:
     address: str
     database_url: str
     redis_url: str
+    tls_address: str = ""  # empty: there is no TLS port
     children: Mapping[str, int] = field(default_factory=dict)
 
 

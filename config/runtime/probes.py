@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import ssl
 import struct
+from pathlib import Path
 
 _TIMEOUT_SECONDS = 2.0
 _PROTOCOL_3 = 196608
@@ -23,10 +25,14 @@ async def valkey_is_ready(host: str, port: int, password: str) -> bool:
     return await _ask(host, port, request, until=len(b"+OK\r\n+PONG\r\n")) == b"+OK\r\n+PONG\r\n"
 
 
-async def web_is_ready(host: str, port: int, run_id: str) -> bool:
-    """`/livez` answers 200, and it is this run that answers."""
+async def web_is_ready(host: str, port: int, run_id: str, authority: Path | None = None) -> bool:
+    """`/livez` answers 200, and it is this run that answers; with an authority, over TLS that a client would trust."""
+    try:
+        trusting = ssl.create_default_context(cafile=authority) if authority else None
+    except OSError:  # it is not there yet, or is none
+        return False
     request = f"GET /livez HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n"
-    answer = await _ask(host, port, request.encode(), until=None)
+    answer = await _ask(host, port, request.encode(), until=None, trusting=trusting)
     status, _, rest = answer.partition(b"\r\n")
     return status.startswith(b"HTTP/1.1 200") and f"x-tailsvc-run: {run_id}\r\n".encode() in rest.lower()
 
@@ -37,11 +43,13 @@ async def grpc_is_ready(host: str, port: int) -> bool:
     return greeting[3:4] == _SETTINGS[3:4]
 
 
-async def _ask(host: str, port: int, request: bytes, *, until: int | None) -> bytes:
+async def _ask(
+    host: str, port: int, request: bytes, *, until: int | None, trusting: ssl.SSLContext | None = None
+) -> bytes:
     """The first `until` bytes of the answer (None: up to its end), or nothing if it does not come."""
     try:
         async with asyncio.timeout(_TIMEOUT_SECONDS):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await asyncio.open_connection(host, port, ssl=trusting)
             try:
                 writer.write(request)
                 return await (reader.read() if until is None else reader.readexactly(until))

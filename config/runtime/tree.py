@@ -11,6 +11,9 @@ from config.runtime.home import Home, State
 from config.runtime.ports import local_address
 from config.runtime.probes import grpc_is_ready, web_is_ready
 
+# What the web servers load.
+APPLICATION = "config.runtime.site:application"
+
 # Streams stay open for hours and count as requests; the default of about 500 would shut out the others.
 OPEN_REQUESTS_PER_WORKER = 4096
 # How long the web server waits for requests under way: the whole stop is to take less than 5 s.
@@ -19,6 +22,8 @@ WEB_GRACE_SECONDS = 3
 # Files of the home. The token is written last: without it there has been no first start.
 FIRST_TOKEN = "token"  # noqa: S105
 FIRST_STREAM = "first-stream.json"
+# What the clients of the TLS port trust.
+AUTHORITY = "tls-ca.pem"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +34,7 @@ class Shape:
     port: int
     workers: int
     grpc_port: int
+    tls_port: int | None = None
 
 
 def steps(home: Home, state: State) -> list[Program]:
@@ -51,16 +57,31 @@ def welcome(home: Home, state: State) -> Program:
 
 def services(home: Home, state: State, shape: Shape) -> list[Program]:
     """In the order of their start; first those with a probe, which people wait for."""
-    return [web(home, state, shape), grpc(home, state, shape), worker(home, state), beat(home, state)]
+    secure = [] if shape.tls_port is None else [tls(home, state, shape, shape.tls_port)]
+    return [web(home, state, shape), *secure, grpc(home, state, shape), worker(home, state), beat(home, state)]
 
 
 def web(home: Home, state: State, shape: Shape) -> Program:
+    arguments = [*web_arguments(shape.host, shape.port, shape.workers), APPLICATION]
+    program = _python(home, state, "web", "granian", *arguments)
+    return replace(program, ready=partial(web_is_ready, local_address(shape.host), shape.port, state.run_id))
+
+
+def tls(home: Home, state: State, shape: Shape, port: int) -> Program:
+    """It makes its own certificate, so the probe, which trusts nothing else, finds no authority at first."""
+    options = {"--host": shape.host, "--port": port, "--workers": shape.workers}
+    program = _python(home, state, "tls", "config.tls", *_flat(options), APPLICATION)
+    authority = home.path / AUTHORITY
+    return replace(program, ready=partial(web_is_ready, local_address(shape.host), port, state.run_id, authority))
+
+
+def web_arguments(host: str, port: int, workers: int) -> list[str]:
     options = {
         "--interface": "asgi",
         "--http": "1",
-        "--host": shape.host,
-        "--port": shape.port,
-        "--workers": shape.workers,
+        "--host": host,
+        "--port": port,
+        "--workers": workers,
         "--workers-kill-timeout": WEB_GRACE_SECONDS,
         "--backlog": 2048,
         "--backpressure": OPEN_REQUESTS_PER_WORKER,
@@ -68,9 +89,7 @@ def web(home: Home, state: State, shape: Shape) -> Program:
         "--log-level": "warning",
     }
     # Without a respawn, nobody takes the place of a worker that died.
-    arguments = [*_flat(options), "--no-ws", "--respawn-failed-workers", "config.runtime.site:application"]
-    program = _python(home, state, "web", "granian", *arguments)
-    return replace(program, ready=partial(web_is_ready, local_address(shape.host), shape.port, state.run_id))
+    return [*_flat(options), "--no-ws", "--respawn-failed-workers"]
 
 
 def grpc(home: Home, state: State, shape: Shape) -> Program:

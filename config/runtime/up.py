@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from config import env
 from config.runtime.accounts import server_account
@@ -26,6 +27,7 @@ class Ready:
 
     address: str
     grpc_port: int
+    tls_address: str = ""
     first_stream: str | None = None  # its slug, at the first start
 
 
@@ -56,7 +58,12 @@ class Instance:
         self._account = None if env.text("DATABASE_URL") else server_account()
         address = env.text("TAILSVC_PUBLIC_URL") or f"http://{in_url(local_address(shape.host))}:{shape.port}"
         self._state = State(
-            pid=os.getpid(), run_id=secrets.token_hex(8), address=address, database_url="", redis_url=""
+            pid=os.getpid(),
+            run_id=secrets.token_hex(8),
+            address=address,
+            database_url="",
+            redis_url="",
+            tls_address=_tls_address(shape),
         )
         self._prepared = False
         self._supervisor = supervisor
@@ -75,6 +82,8 @@ class Instance:
         await wait_for_leftovers(self._home.run)
         require_free(self._shape.host, self._shape.port)
         require_free(self._shape.host, self._shape.grpc_port, "--grpc-port")
+        if self._shape.tls_port is not None:
+            require_free(self._shape.host, self._shape.tls_port, "--tls-port")
         self._clear_metrics()
         await self._supervisor.start(*await self._servers())
         is_first_start = not self._home.has(FIRST_TOKEN)
@@ -84,7 +93,7 @@ class Instance:
         programs = self._tree.services(self._home, self._state, self._shape)
         await self._supervisor.start(*(program for program in programs if program.ready))
         first_stream = self._first_stream() if is_first_start else None
-        self._on_ready(Ready(self._state.address, self._shape.grpc_port, first_stream))
+        self._on_ready(Ready(self._state.address, self._shape.grpc_port, self._state.tls_address, first_stream))
         await self._supervisor.start(*(program for program in programs if not program.ready))
 
     def _first_stream(self) -> str | None:
@@ -140,4 +149,17 @@ class Instance:
 
 def _with_ports(shape: Shape) -> Shape:
     """Port 0 asks for any that is free."""
-    return replace(shape, port=shape.port or free_port(), grpc_port=shape.grpc_port or free_port())
+    return replace(
+        shape,
+        port=shape.port or free_port(),
+        grpc_port=shape.grpc_port or free_port(),
+        tls_port=free_port() if shape.tls_port == 0 else shape.tls_port,
+    )
+
+
+def _tls_address(shape: Shape) -> str:
+    """By the name that clients know, where one is configured; else as this machine reaches it."""
+    if shape.tls_port is None:
+        return ""
+    public = urlsplit(env.text("TAILSVC_PUBLIC_URL")).hostname
+    return f"https://{in_url(public or local_address(shape.host))}:{shape.tls_port}"

@@ -142,13 +142,18 @@ class Instance:
 
 @contextmanager
 def stub_instance(
-    home: Path, *, port: int = 0, workers: int = 1, env: Mapping[str, str] = {}, uid: int | None = None
+    home: Path,
+    *,
+    port: int = 0,
+    workers: int = 1,
+    tls: bool = False,
+    env: Mapping[str, str] = {},
+    uid: int | None = None,
 ) -> Iterator[Instance]:
     """The whole runtime, with a small web application in place of ours."""
     python = sys.executable if uid is None else readable_python()
-    instance = Instance(
-        [python, "-m", "tests.runtime.stub", str(home), str(port), str(workers)], home, env=env, uid=uid
-    )
+    arguments = [str(home), str(port), str(workers), *(["0"] if tls else [])]
+    instance = Instance([python, "-m", "tests.runtime.stub", *arguments], home, env=env, uid=uid)
     try:
         yield instance
     finally:

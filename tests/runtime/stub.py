@@ -9,7 +9,7 @@ from pathlib import Path
 from config.runtime.children import Program, die_with_parent
 from config.runtime.faults import CannotStart
 from config.runtime.home import Home, State
-from config.runtime.tree import Shape, Tree, web
+from config.runtime.tree import Shape, Tree, tls, web
 from config.runtime.up import up
 
 die_with_parent()
@@ -34,14 +34,17 @@ async def application(scope, receive, send) -> None:
 
 
 def services(home: Home, state: State, shape: Shape) -> list[Program]:
-    site = web(home, state, shape)
-    site = replace(site, argv=(*site.argv[:-1], "tests.runtime.stub:application"))
-    sleeper = replace(site, name="worker", argv=("/bin/sleep", "1000"), lock=home.run / "worker.lock", ready=None)
-    return [site, sleeper]
+    sites = [web(home, state, shape)]
+    if shape.tls_port is not None:
+        sites.append(tls(home, state, shape, shape.tls_port))
+    sites = [replace(site, argv=(*site.argv[:-1], "tests.runtime.stub:application")) for site in sites]
+    sleeper = replace(sites[0], name="worker", argv=("/bin/sleep", "1000"), lock=home.run / "worker.lock", ready=None)
+    return [*sites, sleeper]
 
 
-def main(home: str, port: str, workers: str) -> int:
-    shape = Shape(host="127.0.0.1", port=int(port), workers=int(workers), grpc_port=0)
+def main(home: str, port: str, workers: str, tls_port: str = "") -> int:
+    secure = int(tls_port) if tls_port else None
+    shape = Shape(host="127.0.0.1", port=int(port), workers=int(workers), grpc_port=0, tls_port=secure)
     tree = Tree(steps=lambda _home, _state: [], services=services)
 
     def say(text: object) -> None:
@@ -49,7 +52,13 @@ def main(home: str, port: str, workers: str) -> int:
 
     try:
         asyncio.run(
-            up(Home(Path(home)), shape, tell=say, on_ready=lambda ready: say(f"ready at {ready.address}"), what=tree)
+            up(
+                Home(Path(home)),
+                shape,
+                tell=say,
+                on_ready=lambda ready: say(f"ready at {ready.address} {ready.tls_address}"),
+                what=tree,
+            )
         )
     except CannotStart as error:
         say(f"FAILED {error}")

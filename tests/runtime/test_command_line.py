@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 from typer.testing import CliRunner
 
 from config.cli import app
 from config.cli.options import duration, one_of
 from config.cli.terminal import printable
-from config.cli.up import welcome_text
+from config.cli.up import behind, welcome_text
 from config.runtime.home import Home
 from tailsvc.version import __version__
 
@@ -40,6 +41,7 @@ def test_version_prints_it_and_nothing_else(runner: CliRunner) -> None:
         (["token", "creat"], "create"),
         (["doctr"], "doctor"),
         (["compct"], "compact"),
+        (["kubconfig"], "kubeconfig"),
         (["compact", "--wiat"], "--wait"),
         (["check", "--steam", "a"], "--stream"),
         (["stats", "--jsn"], "--json"),
@@ -55,7 +57,16 @@ def test_a_typo_exits_with_2_and_names_what_was_meant(runner: CliRunner, typed: 
     assert result.stdout == ""
 
 
-@pytest.mark.parametrize("arguments", [["up", "--port", "70000"], ["up", "--workers", "0"], ["up", "--port", "x"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["up", "--port", "70000"],
+        ["up", "--workers", "0"],
+        ["up", "--port", "x"],
+        ["up", "--tls", "--tls-port", "65536"],
+        ["tls", "--port", "0"],
+    ],
+)
 def test_impossible_numbers_exit_with_2(runner: CliRunner, arguments: list[str]) -> None:
     assert runner.invoke(app, arguments).exit_code == 2
 
@@ -68,6 +79,9 @@ def test_impossible_numbers_exit_with_2(runner: CliRunner, arguments: list[str])
         ["compact", "--wait"],
         ["check"],
         ["stats", "--json"],
+        ["tls"],
+        ["kubeconfig"],
+        ["kubeconfig", "--team", "default"],
         ["search", "web", "a"],
         ["tail", "web", "-f"],
         ["ship", "web"],
@@ -96,6 +110,29 @@ def test_commands_without_a_running_service_say_how_to_start_one(
 )
 def test_what_cannot_be_meant_exits_with_2_before_anybody_is_asked(runner: CliRunner, arguments: list[str]) -> None:
     assert runner.invoke(app, arguments).exit_code == 2
+
+
+def test_a_port_for_tls_without_tls_is_a_mistake(runner: CliRunner) -> None:
+    result = runner.invoke(app, ["up", "--tls-port", "8443"])
+    assert result.exit_code == 2
+    assert "--tls" in result.stderr
+
+
+@pytest.mark.parametrize(("port", "expected"), [(8000, 8002), (65_533, 65_535), (65_534, 0), (0, 0)])
+def test_the_port_of_tls_is_the_second_behind_where_there_is_one(port: int, expected: int) -> None:
+    assert behind(port, 2) == expected
+
+
+def test_a_kubeconfig_of_a_configured_server_trusts_whom_the_system_trusts(runner: CliRunner, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[servers.prod]\nurl = "https://logs.example.org"\ntoken = "tsp_x"\n')
+    file.chmod(0o600)
+    result = runner.invoke(app, ["kubeconfig", "--server", "prod"])
+    found = yaml.safe_load(result.stdout)
+    assert found["clusters"] == [{"name": "tailsvc", "cluster": {"server": "https://logs.example.org"}}]
+    assert found["users"] == [{"name": "tailsvc", "user": {"token": "tsp_x"}}]
+    assert found["contexts"] == [{"name": "tailsvc", "context": {"cluster": "tailsvc", "user": "tailsvc"}}]
+    assert found["current-context"] == "tailsvc"
 
 
 def test_the_doctor_exits_with_1_where_nothing_runs(runner: CliRunner, tmp_path: Path) -> None:

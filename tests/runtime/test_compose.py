@@ -29,7 +29,7 @@ from tests.runtime.instances import until
 from tests.servers import reachable_folder, shared_copies, start_postgres
 
 PASSWORD_NAME = "database-password"
-OURS = ("prepare", "web", "grpc", "worker", "beat")
+OURS = ("prepare", "web", "tls", "grpc", "worker", "beat")
 _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::([?-])([^}]*))?\})")
 
 
@@ -149,7 +149,7 @@ def _stack(folder: Path) -> Stack:
     _stand_in_for_valkey_cli(programs / "valkey-cli")
     binaries = find_postgres(account=server_account(), copies=shared_copies(home))
     path = [programs, Path(sys.executable).parent, binaries.folder, find_valkey().parent, "/usr/bin", "/bin"]
-    postgres, valkey, web, grpc = free_port(), free_port(), free_port(), free_port()
+    postgres, valkey, web, grpc, tls = (free_port() for _ in range(5))
     return Stack(
         folder,
         variables={"POSTGRES_PASSWORD": home.secret(PASSWORD_NAME), "TAILSVC_SECRET_KEY": "a secret for tests only"},
@@ -160,6 +160,8 @@ def _stack(folder: Path) -> Stack:
             "6379": str(valkey),
             "8000": str(web),
             "8001": str(grpc),
+            "8002": str(tls),
+            "/var/lib/tailsvc": str(folder / "volume"),
             "/tmp": str(folder),
         },
         path=":".join(map(str, path)),
@@ -187,14 +189,14 @@ def test_every_server_and_service_becomes_healthy(stack: Stack) -> None:
     prepared = stack.start("prepare").wait(60)
     assert prepared == 0, stack.log("prepare")
     del stack.running["prepare"]
-    for name in ("web", "grpc", "worker", "beat"):
+    for name in ("web", "tls", "grpc", "worker", "beat"):
         stack.start(name)
-    for name in ("web", "grpc", "beat", "worker"):
+    for name in ("web", "tls", "grpc", "beat", "worker"):
         seconds = until(lambda name=name: stack.is_healthy(name), f"{name} to be healthy", seconds=60)
         print(f"{name} healthy after {seconds:.1f} s")
 
 
-@pytest.mark.parametrize(("name", "port"), [("web", "8000"), ("grpc", "8001")])
+@pytest.mark.parametrize(("name", "port"), [("web", "8000"), ("grpc", "8001"), ("tls", "8002")])
 def test_a_dead_service_is_not_healthy(stack: Stack, name: str, port: str) -> None:
     health = stack.service(name)["healthcheck"]["test"][1:]
     nowhere = [part.replace(port, str(free_port())) for part in health]

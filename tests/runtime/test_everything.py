@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.debian import required_tree
 from tests.rpc import client, refusal
 from tests.runtime.instances import Instance, environment, until
 from tests.servers import reachable_folder
@@ -26,7 +27,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def first(folder: Path) -> Iterator[Instance]:
-    instance = Instance([*COMMAND, "up", "--home", str(folder / "home"), "--port", "0"], folder / "home")
+    instance = Instance([*COMMAND, "up", "--home", str(folder / "home"), "--port", "0", "--tls"], folder / "home")
     try:
         instance.wait_until_ready()
         yield instance
@@ -109,6 +110,46 @@ def test_the_doctor_finds_everything_well(first: Instance) -> None:
     for subject in ("disk", "instance", "version", "durability", "roles", "migrations", "redis", "worker"):
         assert re.search(rf"^ok +{subject}", report, re.MULTILINE), report
     assert first.home.secret("database-password") not in report
+
+
+@pytest.mark.parametrize("team", [[], ["--team", "default"]], ids=["the home's token", "a token of its own"])
+def test_a_kubeconfig_works_at_once_and_shows_no_token_to_ps(first: Instance, folder: Path, team: list[str]) -> None:
+    made = tailsvc(first.home.path, "kubeconfig", *team)
+    assert (made.returncode, made.stderr) == (0, "")
+    token = re.search(r'token: "(tsp_\w+)"', made.stdout)
+    assert token
+    assert (token[1] == first.home.secret("token")) is (team == [])
+    path = folder / "kubeconfig"
+    path.write_text(made.stdout)
+    kubectl = required_tree("kubernetes-client", provide=["usr/bin/kubectl"]).program("usr/bin/kubectl")
+    # The path of a view that wants a token: it was sent, and is the team's.
+    asked = subprocess.run(
+        [kubectl, "--kubeconfig", path, "get", "--raw", "/api/streams"],
+        env=environment({}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert [one["name"] for one in json.loads(asked.stdout)["data"]] == ["first"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--team", "deflaut"], 2, "There is no team 'deflaut'"),
+        (["--team", "default", "--address", "http://localhost:1"], 1, "up --tls"),
+        (["--address", "http://localhost:1"], 1, "up --tls"),
+        (["--team", "default", "--server", "prod"], 2, "leave --server out"),
+    ],
+)
+def test_a_kubeconfig_that_could_not_work_is_refused(
+    first: Instance, arguments: list[str], code: int, said: str
+) -> None:
+    refused = tailsvc(first.home.path, "kubeconfig", *arguments)
+    assert (refused.returncode, refused.stdout) == (code, "")
+    assert said in refused.stderr
 
 
 def grpc_port(instance: Instance) -> int:
