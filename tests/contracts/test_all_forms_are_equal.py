@@ -143,6 +143,17 @@ def test_deletions_hide_at_once_and_never_what_comes_later(store: EventStore, st
     assert store.check(stream) == []
 
 
+def test_a_follower_gets_over_what_is_hidden(store: EventStore, stream: StreamRef) -> None:
+    """Whether it is erased by then or not."""
+    events = [Event(NOW, b"x", level=level) for level in ("ERROR", "ERROR", "INFO")]
+    store.append(stream, [Batch(events)], now=NOW)
+    store.delete(stream, Selection(filter=OneOf("level", ("ERROR",))), now=NOW)
+    assert follow(store, stream, 0, None, EVERYTHING, 1) == ([StoredEvent(3, events[2])], 2)
+    while store.erase(stream):
+        pass
+    assert follow(store, stream, 0, None, EVERYTHING, 1) == ([StoredEvent(3, events[2])], 2)
+
+
 def test_a_late_event_is_found_beside_those_of_its_block(store: EventStore, stream: StreamRef) -> None:
     events = [Event(NOW + number, b"x") for number in range(100)]
     events[50] = Event(NOW - 7 * 3600 * 1_000_000, b"late")

@@ -58,6 +58,7 @@ class Tally:
         told = interval % MINUTE == 0 and is_told_by_cells(self._selection.filter)
         pieces = self._snapshot.pieces
         indexes = self._indexes(pieces) if told or probe_of(self._selection.filter) else {}
+        self._payloads.bring(self._stream, pieces)
         for piece in pieces:
             index = indexes.get(piece.segment_id)
             if told and index is not None and index.cells is not None and self._is_whole(piece):
@@ -68,6 +69,7 @@ class Tally:
     def _decoded_rows(self) -> Iterator[Weighted]:
         pieces = self._snapshot.pieces
         indexes = self._indexes(pieces) if probe_of(self._selection.filter) else {}
+        self._payloads.bring(self._stream, pieces)
         for piece in pieces:
             yield from self._by_rows(piece, self._selection, indexes.get(piece.segment_id))
 

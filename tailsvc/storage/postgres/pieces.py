@@ -12,6 +12,8 @@ from tailsvc.storage.postgres.cache import Cache, Key
 from tailsvc.storage.postgres.pools import Connection, Pools
 from tailsvc.storage.postgres.statements import plain
 
+_BROUGHT = "brought"  # a payload as it was fetched, in the cache
+
 
 class Piece(NamedTuple):
     """The columns of the statements `pieces` and `piece_of`; times in microseconds."""
@@ -85,6 +87,22 @@ class Payloads:
             keep=lambda key, make: self._keep(piece, key, make),
         )
 
+    def bring(self, stream: StreamRef, pieces: Sequence[Piece]) -> None:
+        """Fetch the recent blocks among these that are not here yet, all at once: they are small, and may be many."""
+        wanted = [piece.segment_id for piece in pieces if piece.is_recent and not self._has(piece)]
+        if len(wanted) < 2:
+            return  # whoever needs it fetches it
+        with self._pools.reader(stream.team_id) as connection:
+            params = {"stream_id": stream.stream_id, "segment_ids": wanted}
+            rows = connection.execute(plain("recent_payloads"), params, binary=True).fetchall()
+        for number, data in rows:
+            self._cache.put((number, _BROUGHT), bytes(data))
+        self.fetched += len(rows)
+
+    def _has(self, piece: Piece) -> bool:
+        number = piece.segment_id
+        return self._cache.get((number, "part", 0)) is not None or self._cache.get((number, _BROUGHT)) is not None
+
     def indexes(self, stream: StreamRef, pieces: Sequence[Piece]) -> dict[int, Index]:
         """By segment; those of recent blocks, and what cannot be read, are empty."""
         wanted = [piece.segment_id for piece in pieces if not piece.is_recent]
@@ -107,6 +125,9 @@ class Payloads:
             raise BrokenPiece(piece, error) from error
 
     def _fetch(self, stream: StreamRef, piece: Piece, part: int) -> bytes:
+        brought: bytes | None = self._cache.get((piece.segment_id, _BROUGHT)) if piece.is_recent else None
+        if brought is not None:
+            return brought
         with self._pools.reader(stream.team_id) as connection:
             return fetch_part(connection, stream, piece, part, self)
 

@@ -95,7 +95,8 @@ class Reads:
             upto = max(after, min(upto, last))
             rows = _rows_behind(connection, stream, found, after) if found.has_rows else []
             if upto < last and not rows and not found.pieces:
-                upto = (next_id(connection, stream, after) or last + 1) - 1  # nothing is left in between
+                # Nothing is left in between; or rows that a deletion hides, and that is no reason to stay here.
+                upto = max(upto, (next_id(connection, stream, after) or last + 1) - 1)
         return stretch_of(self._payloads, stream, self._readable(found), rows, after=after, upto=upto)
 
     def first_since(self, stream: StreamRef, start: int) -> int | None:

@@ -33,6 +33,7 @@ def stretch_of(
     """Of the snapshot's pieces, and of `rows`. Holds all it needs: a piece may go as soon as this is made."""
     frames: list[tuple[Frame, Rows]] = []
     size = sum(len(stored.event.raw) for stored in rows)
+    payloads.bring(stream, found.pieces)
     for piece in found.pieces:
         segment = payloads.segment(stream, piece)
         segment.hold()

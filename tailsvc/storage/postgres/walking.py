@@ -48,9 +48,14 @@ class Walk:
             self._found.append(_Found(self._order(stored.event.timestamp, stored.id), stored))
         pieces = self._in_order()
         indexes = self._indexes(pieces)
-        for piece in pieces:
+        brought = 0
+        for place, piece in enumerate(pieces):
             if self._is_done(piece):
                 break
+            if place >= brought:  # few at first: the page may well be full with them
+                more = brought + 4 * (brought or 1)
+                self._payloads.bring(self._stream, pieces[brought:more])
+                brought = more
             self._walk_piece(piece, indexes[piece.segment_id] if indexes else None)
         return self._events()
 
