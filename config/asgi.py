@@ -26,8 +26,10 @@ from apps.http.routing import LiveRoute  # noqa: E402
 from apps.ignite import asgi as ignite  # noqa: E402
 from apps.ingest import asgi as ingest  # noqa: E402
 from apps.lifecycle import asgi as builds  # noqa: E402
+from apps.objects.http import asgi as objects  # noqa: E402
 from apps.query import asgi as query  # noqa: E402
 from apps.query import tails  # noqa: E402
+from apps.sessions import beats  # noqa: E402
 from apps.tail.following import following  # noqa: E402
 
 __all__ = ["LIVE_ROUTES", "RAW_ROUTES", "application", "celery_app"]
@@ -41,14 +43,15 @@ django_application = with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_
 # Pages of logs and their kin, and behind them whatever else there is.
 _reads = query.in_front_of(django_application)
 
-# Answers without an end, and behind them the rest.
+# Answers without an end and Kubernetes' API, and behind them the rest.
 LIVE_ROUTES = [
     LiveRoute(tails.ROUTE, tails.tail),
     LiveRoute(builds.ROUTE, builds.follow),
     LiveRoute(feldera.ROUTE, feldera.logs, feldera.refuse),
     *ignite.live_routes(),
+    *objects.routes(),
 ]
-_others = in_feldera_form(routing.in_front_of(_reads, LIVE_ROUTES))
+_others = in_feldera_form(routing.in_front_of(objects.without_others(_reads), LIVE_ROUTES))
 
 # (prefix of the path, endpoint): what does not pass through Django. The isolation tests read this table.
 RAW_ROUTES: list[tuple[str, Endpoint]] = [(ingest.PREFIX, ingest.ingest)]
@@ -80,6 +83,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         message = await receive()
         if message["type"] == "lifespan.startup":
             _end_streams_on(signal.SIGTERM, signal.SIGINT)
+            beats.start("web")
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

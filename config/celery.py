@@ -16,6 +16,7 @@ app.conf.beat_schedule = {
     "retention.sweep": {"task": "retention.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "retention.purge": {"task": "retention.purge", "schedule": 600.0, "options": {"expires": 600}},
     "lifecycle.forget": {"task": "lifecycle.forget", "schedule": 300.0, "options": {"expires": 300}},
+    "objects.forget": {"task": "objects.forget", "schedule": 60.0, "options": {"expires": 60}},
     "retention.forget": {"task": "retention.forget", "schedule": 3600.0, "options": {"expires": 3600}},
     "ingest.store_usage": {"task": "ingest.store_usage", "schedule": 20.0, "options": {"expires": 20}},
 }

@@ -55,8 +55,8 @@ def key_of(caller: Caller) -> CallerKey:
     return (caller.token_id or 0, caller.user_id, caller.team_id)
 
 
-def those_who_may_read(callers: Collection[CallerKey]) -> set[CallerKey]:
-    """Who of these still may read streams, as of now."""
+def abilities_of(callers: Collection[CallerKey]) -> dict[CallerKey, frozenset[Ability]]:
+    """What each of these may do, as of now; nothing for who is gone."""
     now = timezone.now()
     with maintenance():
         members = Membership.objects.filter(user_id__in={user for _, user, _ in callers}, user__is_active=True)
@@ -64,12 +64,11 @@ def those_who_may_read(callers: Collection[CallerKey]) -> set[CallerKey]:
         tokens = PersonalAccessToken.objects.filter(_live(now), pk__in={token for token, _, _ in callers if token})
         abilities = dict(tokens.values_list("pk", "abilities"))
     every = [ability.value for ability in Ability]
-    found = set()
+    found = {}
     for token, user, team in callers:
         role = roles.get((user, team))
         given = abilities.get(token, ()) if token else every
-        if role is not None and Ability.STREAMS_READ in effective(given, role):
-            found.add((token, user, team))
+        found[token, user, team] = effective(given, role) if role is not None else frozenset()
     return found
 
 

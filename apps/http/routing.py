@@ -1,4 +1,4 @@
-"""Which requests go to plain ASGI endpoints in front of Django: those whose answers have no end.
+"""Which requests go to plain ASGI endpoints in front of Django: those whose answers have no end, and their kin.
 
 Routes are written as Django writes them, so that tests and documents can treat them alike.
 """
@@ -24,18 +24,23 @@ async def _refuse(send: Send, problem: Problem, request_id: str) -> None:
 
 @dataclass(frozen=True)
 class LiveRoute:
-    """`route` as in `api/streams/<str:stream>/tail`; GET only.
+    """`route` as in `api/streams/<str:stream>/tail`.
 
-    `refuse` answers another method in the dialect's form.
+    `refuse` answers other methods in the dialect's form. HEAD is taken where GET is.
     """
 
     route: str
     endpoint: LiveEndpoint
     refuse: Refuse = _refuse
+    methods: tuple[str, ...] = ("GET",)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
         return re.compile("/" + _PARAMETER.sub(r"(?P<\1>[^/]+)", self.route))
+
+    @property
+    def taken(self) -> tuple[str, ...]:
+        return (*self.methods, "HEAD") if "GET" in self.methods else self.methods
 
 
 def in_front_of(otherwise: Endpoint, routes: Sequence[LiveRoute]) -> Endpoint:
@@ -52,8 +57,8 @@ def in_front_of(otherwise: Endpoint, routes: Sequence[LiveRoute]) -> Endpoint:
 
 
 async def _call(route: LiveRoute, scope: Scope, receive: Receive, send: Send, params: Params) -> None:
-    if scope["method"] in {"GET", "HEAD"}:
+    if scope["method"] in route.taken:
         await route.endpoint(scope, receive, send, params)
     else:
-        problem = Problem(405, "Use GET.", headers={"Allow": "GET, HEAD"})
+        problem = Problem(405, f"Use {' or '.join(route.methods)}.", headers={"Allow": ", ".join(route.taken)})
         await route.refuse(send, problem, new_request_id(None))

@@ -1,16 +1,38 @@
-"""Kinds whose objects follow from what runs. Their owner registers how they are brought up to date."""
+"""Kinds of which some objects follow from what runs. Their owner registers how these are brought up to date."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-REFRESH: dict[str, Callable[[int], None]] = {}
+Refresh = Callable[[int], None]
+# (verb, name): raises ApiError where the object is not a client's to treat so.
+Forbid = Callable[[str, str], None]
 
 
-def register(plural: str, refresh: Callable[[int], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Computed:
+    refresh: Refresh
+    forbid: Forbid
+
+
+def _anything(_verb: str, _name: str) -> None:
+    pass
+
+
+REGISTERED: dict[str, Computed] = {}
+
+
+def register(plural: str, refresh: Refresh, forbid: Forbid = _anything) -> None:
     """`refresh(team_id)` is called outside of any scope: before a read of that kind, and every second while anybody of
-    the team watches it."""
-    REFRESH[plural] = refresh
+    the team watches it. `forbid` is asked before a client's "create", "update" or "delete"."""
+    REGISTERED[plural] = Computed(refresh, forbid)
 
 
 def refresh(plural: str, team_id: int) -> None:
-    if plural in REFRESH:
-        REFRESH[plural](team_id)
+    if plural in REGISTERED:
+        REGISTERED[plural].refresh(team_id)
+
+
+def check(plural: str, verb: str, name: str) -> None:
+    """Raises ApiError."""
+    if plural in REGISTERED:
+        REGISTERED[plural].forbid(verb, name)

@@ -11,8 +11,9 @@ import structlog
 from django.conf import settings
 from django.db import connections
 
+from apps.accounts.abilities import Ability
 from apps.accounts.callers import Caller
-from apps.accounts.lookups import CallerKey, key_of, those_who_may_read
+from apps.accounts.lookups import CallerKey, abilities_of, key_of
 from apps.engine import store
 from apps.http import metrics
 from apps.streams.lookups import those_that_live
@@ -44,10 +45,11 @@ class Endable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """What a follower's right to follow rests on."""
+    """What a follower's right to follow rests on. Without a stream: on the caller's ability alone."""
 
     caller: CallerKey
-    stream: StreamRef
+    ability: Ability
+    stream: StreamRef | None
 
 
 class Following:
@@ -68,39 +70,47 @@ class Following:
 
         `render` must be one function for many followers, not one made for each.
         """
-        async with self._place(caller, stream):
+        async with self._place(caller):
             start = await self._hub.in_thread(lambda: begin(store()))
             follower = self._hub.follow(stream, start, condition, render)
             try:
-                with self._looked_on(caller, stream, follower):
+                with self._looked_on(caller, Ability.STREAMS_READ, stream, follower):
                     yield follower
             finally:
                 follower.close()
 
     @asynccontextmanager
-    async def admit(self, caller: Caller, stream: StreamRef, follower: "Endable") -> AsyncIterator[None]:
-        """A follower of something else of the stream than its events. Raises Problem 429."""
-        async with self._place(caller, stream):
-            with self._looked_on(caller, stream, follower):
+    async def admit(
+        self,
+        caller: Caller,
+        stream: StreamRef | None,
+        follower: "Endable",
+        ability: Ability = Ability.STREAMS_READ,
+    ) -> AsyncIterator[None]:
+        """A follower of something else than a stream's events. Raises Problem 429."""
+        async with self._place(caller):
+            with self._looked_on(caller, ability, stream, follower):
                 yield
 
     @asynccontextmanager
-    async def _place(self, caller: Caller, stream: StreamRef) -> AsyncIterator[None]:
+    async def _place(self, caller: Caller) -> AsyncIterator[None]:
         """One of those that the plan allows."""
         if self._is_stopping:
             raise ServerStopping
         self._run()
-        await asyncio.to_thread(self._quota.take, stream.team_id, caller.plan.max_followers)
+        await asyncio.to_thread(self._quota.take, caller.team_id, caller.plan.max_followers)
         metrics.FOLLOWERS.inc()
         try:
             yield
         finally:
-            self._quota.give_back(stream.team_id)
+            self._quota.give_back(caller.team_id)
             metrics.FOLLOWERS.dec()
 
     @contextmanager
-    def _looked_on(self, caller: Caller, stream: StreamRef, follower: "Endable") -> Iterator[None]:
-        self._standing[follower] = _Standing(key_of(caller), stream)
+    def _looked_on(
+        self, caller: Caller, ability: Ability, stream: StreamRef | None, follower: "Endable"
+    ) -> Iterator[None]:
+        self._standing[follower] = _Standing(key_of(caller), ability, stream)
         listener().start()
         try:
             yield
@@ -189,14 +199,14 @@ def _ended(standing: Mapping[Endable, _Standing]) -> dict[Endable, Ended]:
     if not standing:
         return {}
     try:
-        may_read = those_who_may_read({one.caller for one in standing.values()})
-        living = those_that_live({one.stream.stream_id for one in standing.values()})
+        abilities = abilities_of({one.caller for one in standing.values()})
+        living = those_that_live({one.stream.stream_id for one in standing.values() if one.stream})
     finally:
         connections.close_all()  # gives this thread's connection back to the pool
     ended: dict[Endable, Ended] = {}
     for follower, one in standing.items():
-        if one.stream.stream_id not in living:
+        if one.stream is not None and one.stream.stream_id not in living:
             ended[follower] = StreamDeleted()
-        elif one.caller not in may_read:
+        elif one.ability not in abilities[one.caller]:
             ended[follower] = RightsEnded()
     return ended

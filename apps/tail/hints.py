@@ -1,5 +1,7 @@
 """Hints between processes, over Redis: "something was appended to these streams".
 
+Other things that change have channels of their own, and numbers of their own in the hints.
+
 Whoever appends calls `tell`, after the commit; a thread sends what has come together, so that an append never waits for
 it, and a thousand small appends a second are a few hundred messages. `listen` runs where somebody follows. Any hint may
 be lost, with Redis away all of them: the hub looks at the heads as well.
@@ -27,8 +29,9 @@ _log = structlog.get_logger(__name__)
 class Teller:
     """Of one process. `tell` may be called from any thread, and never fails."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, channel: str = CHANNEL) -> None:
         self._redis = redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1)
+        self._channel = channel
         self._waiting: set[int] = set()
         self._some = threading.Event()
         self._lock = threading.Lock()
@@ -53,7 +56,7 @@ class Teller:
         with self._lock:
             streams, self._waiting = self._waiting, set()
         try:
-            heard = self._redis.publish(CHANNEL, ",".join(map(str, streams)))
+            heard = self._redis.publish(self._channel, ",".join(map(str, streams)))
         except redis.RedisError:
             return RETRY_SECONDS
         return PAUSE_SECONDS if heard else UNHEARD_PAUSE_SECONDS
@@ -70,11 +73,18 @@ class Listener:
     `is_up`: hints arrive.
     """
 
-    def __init__(self, url: str, heard: Callable[[Sequence[int]], None], is_wanted: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        url: str,
+        heard: Callable[[Sequence[int]], None],
+        is_wanted: Callable[[], bool],
+        channel: str = CHANNEL,
+    ) -> None:
         # Its health is looked at with each `get_message`: a connection that died silently is noticed.
         self._redis = redis.Redis.from_url(
             url, socket_connect_timeout=1, decode_responses=True, health_check_interval=LISTEN_SECONDS
         )
+        self._channel = channel
         self._heard = heard
         self._is_wanted = is_wanted
         self._lock = threading.Lock()
@@ -101,7 +111,7 @@ class Listener:
 
     def _listen(self) -> None:
         with self._redis.pubsub(ignore_subscribe_messages=True) as channel:  # type: ignore[no-untyped-call]
-            channel.subscribe(CHANNEL)
+            channel.subscribe(self._channel)
             self.is_up = True
             while self._is_wanted():
                 message = channel.get_message(timeout=LISTEN_SECONDS)
