@@ -23,6 +23,7 @@ GRACE_SECONDS = 2.0
 async def serve(host: str, port: int) -> int:
     """Until SIGTERM or SIGINT. The exit code: 1 where the port is taken."""
     from apps.ignite import rpc
+    from apps.sessions import beats
     from apps.tail.following import following
 
     stopping = asyncio.Event()
@@ -37,6 +38,7 @@ async def serve(host: str, port: int) -> int:
         return 1
     await server.start()
     await rpc.tell_healthy(health)
+    beats.start("grpc")
     await stopping.wait()
     await health.enter_graceful_shutdown()
     following().stop()

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "apps.compaction",
     "apps.lifecycle",
     "apps.objects",
+    "apps.sessions",
     "apps.ignite",
     "apps.feldera",
     "apps.retention",

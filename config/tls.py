@@ -25,6 +25,7 @@ _LOOKS_EVERY_SECONDS = 12 * 3600.0
 def run(home: Home, host: str, port: int, workers: int, application: str = APPLICATION) -> None:
     """Until SIGTERM or SIGINT. Raises CannotStart; ends the process otherwise."""
     home.create()
+    os.environ.setdefault("TAILSVC_PROCESS", "tls")
     names = certificates.names_of(host)
     certificates.ensure(home, names, now=datetime.now(UTC))
     renewing = threading.Thread(target=_keep_renewing, args=(home, names), daemon=True, name="certificate")

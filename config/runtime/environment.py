@@ -21,6 +21,7 @@ def children_environment(home: Home, state: State) -> dict[str, str]:
     found.update(
         {
             "TAILSVC_RUN_ID": state.run_id,
+            "TAILSVC_SUPERVISOR": f"{state.pid} {state.started_at}",
             "PROMETHEUS_MULTIPROC_DIR": str(home.run / "metrics"),
             "PYTHONUNBUFFERED": "1",
             "POLARS_MAX_THREADS": "1",

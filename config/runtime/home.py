@@ -31,6 +31,7 @@ class State:
     database_url: str
     redis_url: str
     tls_address: str = ""  # empty: there is no TLS port
+    started_at: float = 0.0  # seconds
     children: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -117,7 +117,7 @@ def _python(home: Home, state: State, name: str, module: str, *arguments: str) -
     return Program(
         name=name,
         argv=(sys.executable, "-m", module, *arguments),
-        env=children_environment(home, state),
+        env={**children_environment(home, state), "TAILSVC_PROCESS": name},
         cwd=CODE,
         lock=home.run / f"{name}.lock",
     )

@@ -4,6 +4,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -64,6 +65,7 @@ class Instance:
             database_url="",
             redis_url="",
             tls_address=_tls_address(shape),
+            started_at=time.time(),
         )
         self._prepared = False
         self._supervisor = supervisor
