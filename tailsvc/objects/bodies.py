@@ -44,7 +44,7 @@ def read_yaml(body: bytes) -> Any:
 
 
 def print_yaml(document: Any) -> bytes:
-    text: str = yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=10_000)
+    text: str = yaml.dump(document, Dumper=yaml.CSafeDumper, allow_unicode=True, width=10_000)
     return text.encode()
 
 

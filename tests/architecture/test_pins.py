@@ -15,6 +15,8 @@ OPENS_MAINTENANCE = {
     "apps.ingest.usage",  # Celery
     "apps.compaction.services",  # Celery
     "apps.lifecycle.upkeep",  # Celery
+    "apps.objects.history",  # which of the watched teams have something new, in one statement
+    "apps.objects.upkeep",  # Celery
     "apps.retention.services",  # Celery
     "apps.streams.ingest_tokens",  # the signing keys, which are the service's and not a team's
     "apps.streams.lookups",  # whose ingest token is it? asked before a team is known

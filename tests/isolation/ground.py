@@ -12,14 +12,17 @@ from apps.accounts.scope import maintenance
 from apps.accounts.tokens import digest, new_api_key
 from apps.engine import store
 from apps.lifecycle.models import BuildChunk, BuildLog, LifecycleEvent, Replica
+from apps.objects.models import ObjectChange, StoredObject
 from apps.streams.models import IngestToken, Stream
 from tailsvc.queries import Selection
 from tailsvc.storage.base import Batch
 from tests.factories.accounts import make_member, make_team, make_token, make_user
 from tests.factories.lifecycle import finish_build, make_build, settle_lifecycle
+from tests.factories.objects import podlogstream, session, settle_object
 from tests.factories.streams import delete_stream, lines, make_stream, now_micros
 
 LIFECYCLE = (Replica, LifecycleEvent, BuildLog, BuildChunk)
+OBJECTS = (StoredObject, ObjectChange)
 _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 
 
@@ -46,7 +49,11 @@ class Ground:
         return "/" + _PARAMETER.sub(value, route)
 
     def body(self, body: Any) -> Any:
-        return {**body, "email": self.things["newcomer"]} if isinstance(body, dict) and "email" in body else body
+        """With the team's own things where it has `{thing}`."""
+        if isinstance(body, dict):
+            return {name: self.body(value) for name, value in body.items()}
+        found = re.fullmatch(r"\{(\w+)\}", body) if isinstance(body, str) else None
+        return self.things[found[1]] if found else body
 
     def snapshot(self) -> list[Any]:
         """What is there and what was done: equal before and after a request that did nothing."""
@@ -54,6 +61,7 @@ class Ground:
             return [
                 list(Stream.objects.filter(team=self.team).order_by("pk").values()),
                 *(list(model.objects.filter(team=self.team).order_by("pk").values()) for model in LIFECYCLE),
+                *(_of_clients(model, self.team) for model in OBJECTS),
                 list(IngestToken.objects.filter(team=self.team).order_by("pk").values()),
                 list(Membership.objects.filter(team=self.team).order_by("pk").values()),
                 list(PersonalAccessToken.objects.filter(team=self.team).order_by("pk").values("pk", "revoked_at")),
@@ -93,6 +101,7 @@ def make_ground() -> Ground:
             "newcomer": make_user().email,
             "pipeline_name": stream.name,
             "api_key_name": _settle_api_key(team, owner),
+            **_settle_objects(team),
         }
     return Ground(team, owner, token, ingest_token, stream, deleted, things)
 
@@ -107,6 +116,20 @@ def _settle_api_key(team: Team, owner: User) -> str:
     )
     services.keep_token(key, new_api_key(), actor="test")
     return key.name
+
+
+def _of_clients(model: type[StoredObject] | type[ObjectChange], team: Team) -> list[Any]:
+    """Without the computed session, which any read may bring up to date."""
+    return list(model.objects.filter(team=team).exclude(name="Tiltfile").order_by("pk").values())
+
+
+def _settle_objects(team: Team) -> dict[str, str]:
+    made = {
+        "podlogstream": settle_object(team.pk, "podlogstreams", podlogstream(f"{team.slug}-podlogstream")),
+        "session": settle_object(team.pk, "sessions", session(f"{team.slug}-session")),
+    }
+    names = {kind: document["metadata"]["name"] for kind, document in made.items()}
+    return names | {f"{kind}_version": one["metadata"]["resourceVersion"] for kind, one in made.items()}
 
 
 def _append(stream: Stream) -> None:

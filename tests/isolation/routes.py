@@ -8,7 +8,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from apps.accounts.abilities import Ability
 from apps.ignite.asgi import ROUTES as IGNITE_ROUTES
+from apps.objects.http.about import ROUTES as ABOUT_OBJECTS
 from config.asgi import LIVE_ROUTES, RAW_ROUTES
+from tailsvc.objects.catalogue import KINDS
+from tailsvc.objects.kinds import Kind
 
 Method = str
 Key = tuple[Method, str]
@@ -51,6 +54,31 @@ _STREAM = "api/streams/<str:stream>"
 _TEAM = "api/teams/<str:slug>"
 _PIPELINE = "v0/pipelines/<str:pipeline_name>"
 _API_KEY = "v0/api_keys/<str:api_key_name>"
+_OBJECTS = "apis/tilt.dev/v1alpha1"
+
+
+def _rules_of_kind(kind: Kind) -> "dict[Key, Rule]":
+    """Every kind of object is served alike. `{...}` in a body is one of the team's things."""
+    collection = f"{_OBJECTS}/{kind.plural}"
+    one = f"{collection}/<str:{kind.singular}>"
+    read, write = needs(Ability.OBJECTS_READ), needs(Ability.OBJECTS_WRITE)
+    spec = {"pod": "changed", "tiltfilePath": "changed", "exitCondition": "ci"}
+    named = {"name": f"{{{kind.singular}}}", "resourceVersion": f"{{{kind.singular}_version}}"}
+    replaced = needs(Ability.OBJECTS_WRITE, {"metadata": named, "spec": spec})
+    applied = needs(Ability.OBJECTS_WRITE, {"metadata": {"labels": {"by": "me"}}}, "?fieldManager=matrix&dryRun=All")
+    return {
+        ("GET", collection): read,
+        ("POST", collection): needs(Ability.OBJECTS_WRITE, {"metadata": {"generateName": "new-"}, "spec": spec}),
+        ("DELETE", collection): write,
+        ("GET", one): read,
+        ("PUT", one): replaced,
+        ("PATCH", one): applied,
+        ("DELETE", one): write,
+        ("GET", f"{one}/status"): read,
+        ("PUT", f"{one}/status"): replaced,
+        ("PATCH", f"{one}/status"): applied,
+    }
+
 
 # Whoever adds a route adds it here, and with it says who may.
 RULES: dict[Key, Rule] = {
@@ -110,6 +138,9 @@ RULES: dict[Key, Rule] = {
     ("GET", _API_KEY): needs(Ability.TOKENS_MANAGE),
     ("DELETE", _API_KEY): needs(Ability.TOKENS_MANAGE),
     **{("GET", route): ORGANISATION for route in IGNITE_ROUTES.values()},
+    **{key: rule for kind in KINDS.values() for key, rule in _rules_of_kind(kind).items()},
+    **{("GET", route): ANY_CALLER for route in ABOUT_OBJECTS},
+    ("GET", "version"): ANYBODY,
     ("POST", "api/oauth/device/code"): ANYBODY,
     ("POST", "api/oauth/device/token"): ANYBODY,
     ("GET", "api/schema"): ANYBODY,
@@ -126,7 +157,7 @@ RULES: dict[Key, Rule] = {
     ("POST", "device"): SESSION,
 }
 # Dialects whose errors have forms of their own, which they get in front of Django.
-DIALECTS = ("v0/", "v1/ignite/")
+DIALECTS = ("v0/", "v1/ignite/", "apis", "openapi/", "version")
 ADMIN = "admin/"  # Django's own, as one: a test walks all of its routes
 
 
@@ -138,7 +169,11 @@ def found_routes() -> set[Key]:
         for method in _methods(view)
         if not route.startswith(ADMIN)
     }
-    return django | {("POST", prefix) for prefix, _ in RAW_ROUTES} | {("GET", live.route) for live in LIVE_ROUTES}
+    return (
+        django
+        | {("POST", prefix) for prefix, _ in RAW_ROUTES}
+        | {(method, live.route) for live in LIVE_ROUTES for method in live.methods}
+    )
 
 
 def django_routes(resolver: URLResolver, before: str = "") -> Iterator[tuple[str, Any]]:

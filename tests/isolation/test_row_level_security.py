@@ -21,6 +21,7 @@ from tests.contracts.pieces import append, lines
 from tests.factories.accounts import make_member, make_team, make_token
 from tests.factories.events import NOW
 from tests.factories.lifecycle import settle_lifecycle
+from tests.factories.objects import podlogstream, settle_object
 from tests.factories.streams import make_stream
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -81,6 +82,7 @@ def _settle_team() -> int:
     append(lines(1), stream.ref, store())
     store().delete(stream.ref, Selection(), now=NOW)
     settle_lifecycle(stream, "replica", f"build-{team.pk}")
+    settle_object(team.pk, "podlogstreams", podlogstream("one"))
     with maintenance(atomic=True):
         Usage.objects.create(team=team, stream=stream, jti=uuid4(), day=now.date())
     return team.pk

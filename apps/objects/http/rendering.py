@@ -41,7 +41,8 @@ class Shape:
     def write(self, document: Document) -> bytes:
         if self.wanted.media == YAML:
             return print_yaml(document)
-        return orjson.dumps(document, option=orjson.OPT_INDENT_2 if self.pretty else None) + b"\n"
+        # A database keeps members in an order that is nobody's.
+        return orjson.dumps(document, option=orjson.OPT_SORT_KEYS | (orjson.OPT_INDENT_2 if self.pretty else 0)) + b"\n"
 
 
 def plain(now: datetime) -> Shape:
