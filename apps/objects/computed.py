@@ -22,8 +22,9 @@ REGISTERED: dict[str, Computed] = {}
 
 
 def register(plural: str, refresh: Refresh, forbid: Forbid = _anything) -> None:
-    """`refresh(team_id)` is called outside of any scope: before a read of that kind, and every second while anybody of
-    the team watches it. `forbid` is asked before a client's "create", "update" or "delete"."""
+    """`refresh(team_id)` is called outside of any scope: before a client's read, create or update of that kind, and
+    twice a second while anybody of the team watches it. `forbid` is asked before a client's "create", "update" or
+    "delete"."""
     REGISTERED[plural] = Computed(refresh, forbid)
 
 

@@ -1,7 +1,8 @@
 """What is new for those who watch. Nobody who waits holds a thread or a connection.
 
-A hint wakes the watchers of a team; once a second the versions of all watched teams of the process are looked at in one
-statement, as hints may be lost. Those who wait for the same are told by one read.
+A hint wakes the watchers of a team; twice a second what is computed is brought up to date, and the versions of all
+watched teams of the process are looked at in one statement, as hints may be lost. Those who wait for the same are told
+by one read.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ from apps.objects.history import Stretch
 from apps.tail.following import following
 from tailsvc.objects.kinds import Kind
 
-EVERY_SECONDS = 1.0
+EVERY_SECONDS = 0.5  # what is computed is to be told within a second
 T = TypeVar("T")
 _log = structlog.get_logger(__name__)
 

@@ -71,6 +71,7 @@ def list_(asked: Asked) -> Reply:
 
 
 def create(asked: Asked) -> Reply:
+    _refresh(asked)
     options = read_options(asked.query, "CreateOptions", user_agent=asked.user_agent)
     body = _body(asked)
     with team_scope(asked.caller.team_id):
@@ -78,6 +79,7 @@ def create(asked: Asked) -> Reply:
 
 
 def update(asked: Asked) -> Reply:
+    _refresh(asked)
     options = read_options(asked.query, "UpdateOptions", user_agent=asked.user_agent, subresource=asked.subresource)
     body = _body(asked)
     with team_scope(asked.caller.team_id):
@@ -85,6 +87,7 @@ def update(asked: Asked) -> Reply:
 
 
 def patch_(asked: Asked) -> Reply:
+    _refresh(asked)
     try:
         type_ = PatchType(asked.content_type.partition(";")[0].strip().lower())
     except ValueError:

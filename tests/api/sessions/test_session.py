@@ -40,6 +40,13 @@ def test_every_team_has_one_from_the_start(kube: Kube) -> None:
     assert kube.get(SESSIONS).json()["items"][0]["metadata"]["uid"] == found["metadata"]["uid"]
 
 
+def test_it_is_there_for_who_writes_first(kube: Kube) -> None:
+    assert kube.patch(PATH, {"spec": {"exitCondition": "ci"}}, MERGE).json()["spec"]["tiltfilePath"] == "Tiltfile"
+    other = Kube(make_team("unlimited"))
+    made = {"metadata": {"name": NAME}, "spec": {"tiltfilePath": "mine", "exitCondition": "ci"}}
+    refused(other.post(SESSIONS, made), 409, "AlreadyExists")
+
+
 def test_what_has_not_changed_is_not_written_again(kube: Kube) -> None:
     first = kube.get(PATH).json()["metadata"]["resourceVersion"]
     assert kube.get(PATH).json()["metadata"]["resourceVersion"] == first
