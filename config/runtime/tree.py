@@ -16,6 +16,8 @@ APPLICATION = "config.runtime.site:application"
 
 # Streams stay open for hours and count as requests; the default of about 500 would shut out the others.
 OPEN_REQUESTS_PER_WORKER = 4096
+# Of the TLS port; `tailsvc tls` has more where many send over it.
+TLS_WORKERS = 1
 # How long the web server waits for requests under way: the whole stop is to take less than 5 s.
 WEB_GRACE_SECONDS = 3
 
@@ -69,7 +71,7 @@ def web(home: Home, state: State, shape: Shape) -> Program:
 
 def tls(home: Home, state: State, shape: Shape, port: int) -> Program:
     """It makes its own certificate, so the probe, which trusts nothing else, finds no authority at first."""
-    options = {"--host": shape.host, "--port": port, "--workers": shape.workers}
+    options = {"--host": shape.host, "--port": port, "--workers": TLS_WORKERS}
     program = _python(home, state, "tls", "config.tls", *_flat(options), APPLICATION)
     authority = home.path / AUTHORITY
     return replace(program, ready=partial(web_is_ready, local_address(shape.host), port, state.run_id, authority))

@@ -5,7 +5,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -184,6 +187,69 @@ def test_a_killed_worker_and_a_killed_clockwork_come_back(first: Instance) -> No
         killed = first.state.children[name]
         os.kill(killed, 9)
         until(lambda name=name, killed=killed: first.state.children[name] != killed, f"a new {name}", seconds=15)
+
+
+@contextmanager
+def watched_target(instance: Instance, folder: Path, name: str) -> Iterator[Callable[[], str]]:
+    """Its state as kubectl's watch of the session printed it last."""
+    path = folder / "watching"
+    path.write_text(tailsvc(instance.home.path, "kubeconfig").stdout)
+    shape = f'{{.status.targets[?(@.name=="{name}")].state}}{{"\\n"}}'
+    options = ["get", "session", "Tiltfile", "--watch", "-o", f"jsonpath={shape}"]
+    kubectl = required_tree("kubernetes-client", provide=["usr/bin/kubectl"]).program("usr/bin/kubectl")
+    printed: list[str] = []
+    watching = subprocess.Popen(
+        [kubectl, "--kubeconfig", path, *options],
+        env=environment({}),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def read() -> None:
+        assert watching.stdout
+        printed.extend(watching.stdout)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        yield lambda: printed[-1] if printed else ""
+    finally:
+        watching.terminate()
+        watching.wait()
+        reader.join()
+        assert watching.stdout
+        watching.stdout.close()
+
+
+def test_the_session_shows_a_killed_worker_within_five_seconds(
+    first: Instance, folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    with watched_target(first, folder, "worker") as state:
+        until(lambda: "active" in state(), "the worker to be active", seconds=30)
+        os.kill(first.state.children["worker"], 9)
+        missed = until(lambda: "active" not in state(), "its target to be so no more", seconds=5)
+        back = until(lambda: "active" in state(), "another worker to be active", seconds=60)
+    with capsys.disabled():
+        print(f"\n  a killed worker is missed after {missed:.1f} s, the next one is active {back:.1f} s later")
+
+
+def test_a_change_of_a_stream_reaches_who_watches_the_session(
+    first: Instance, folder: Path, capsys: pytest.CaptureFixture
+) -> None:
+    stream = json.loads((first.home.path / "first-stream.json").read_text())["stream"]
+    replica = urllib.request.Request(
+        f"{first.address}/api/streams/{stream}/replicas/one",
+        data=b"{}",
+        headers={"Authorization": f"Bearer {first.home.secret('token')}", "Content-Type": "application/json"},
+        method="PUT",
+    )
+    with watched_target(first, folder, "first:runtime") as state:
+        until(state, "the watch to have begun", seconds=30)
+        with urllib.request.urlopen(replica, timeout=10) as answer:
+            assert answer.status in {200, 201}
+        seconds = until(lambda: "active" in state(), "the replica", seconds=5)
+    with capsys.disabled():
+        print(f"\n  a replica is a target after {seconds:.2f} s")
 
 
 def begins(call: Any) -> bool:
