@@ -33,10 +33,11 @@ class LiveRoute:
     endpoint: LiveEndpoint
     refuse: Refuse = _refuse
     methods: tuple[str, ...] = ("GET",)
+    may_end_in_slash: bool = False
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        return re.compile("/" + _PARAMETER.sub(r"(?P<\1>[^/]+)", self.route))
+        return re.compile("/" + _PARAMETER.sub(r"(?P<\1>[^/]+)", self.route) + ("/?" if self.may_end_in_slash else ""))
 
     @property
     def taken(self) -> tuple[str, ...]:

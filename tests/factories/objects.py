@@ -24,6 +24,7 @@ def session(name: str, **spec: Any) -> Document:
     return {"apiVersion": API_VERSION, "kind": "Session", "metadata": {"name": name}, "spec": given}
 
 
-def settle_object(team_id: int, plural: str, document: Document) -> Document:
+def settle_object(team_id: int, plural: str = PODLOGSTREAMS, document: Document | None = None) -> Document:
+    document = document or podlogstream("one")
     with team_scope(team_id):
         return services.create(KINDS[plural], document, Options(), now=datetime.now(UTC)).document

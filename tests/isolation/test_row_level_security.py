@@ -18,11 +18,9 @@ from apps.streams.models import Usage
 from tailsvc.queries import Selection
 from tests.asgi import Asgi
 from tests.contracts.pieces import append, lines
+from tests.factories import lifecycle, objects, streams
 from tests.factories.accounts import make_member, make_team, make_token
 from tests.factories.events import NOW
-from tests.factories.lifecycle import settle_lifecycle
-from tests.factories.objects import podlogstream, settle_object
-from tests.factories.streams import make_stream
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -65,7 +63,7 @@ def _settle_team() -> int:
     team = make_team()
     user = make_member(team)
     make_token(team, user)
-    stream, ingest_token = make_stream(team)
+    stream, ingest_token = streams.make_stream(team)
     now = datetime.now(UTC)
     codes = grants.begin(client_id="tailsvc", scopes=["stream:read"], now=now)
     grants.decide(user=user, user_code=codes.user_code, team_id=team.pk, approve=True, now=now)
@@ -81,8 +79,8 @@ def _settle_team() -> int:
         store().compact(stream.ref, now=NOW, force=store().head(stream.ref).last_id < 1_000)
     append(lines(1), stream.ref, store())
     store().delete(stream.ref, Selection(), now=NOW)
-    settle_lifecycle(stream, "replica", f"build-{team.pk}")
-    settle_object(team.pk, "podlogstreams", podlogstream("one"))
+    lifecycle.settle_lifecycle(stream, "replica", f"build-{team.pk}")
+    objects.settle_object(team.pk)
     with maintenance(atomic=True):
         Usage.objects.create(team=team, stream=stream, jti=uuid4(), day=now.date())
     return team.pk

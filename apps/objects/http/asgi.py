@@ -111,10 +111,8 @@ class _Request:
 
 
 def routes() -> list[LiveRoute]:
-    found = [LiveRoute("version", partial(_about, "version", about.version, is_open=True), refuse)]
-    found += [
-        LiveRoute(route, partial(_about, route, tell, is_open=False), refuse) for route, tell in about.ROUTES.items()
-    ]
+    found = [_about_route("version", about.version, is_open=True)]
+    found += [_about_route(route, tell, is_open=False) for route, tell in about.ROUTES.items()]
     for kind in KINDS.values():
         collection = f"apis/{API_VERSION}/{kind.plural}"
         single = f"{collection}/<str:{kind.singular}>"
@@ -125,6 +123,11 @@ def routes() -> list[LiveRoute]:
         ):
             found.append(LiveRoute(route, _Resource(route, kind, offered, part), refuse, tuple(offered)))
     return found
+
+
+def _about_route(route: str, tell: about.Tell, *, is_open: bool) -> LiveRoute:
+    """Some of Kubernetes' own clients end these in a slash."""
+    return LiveRoute(route, partial(_about, route, tell, is_open=is_open), refuse, may_end_in_slash=True)
 
 
 def without_others(endpoint: Endpoint) -> Endpoint:

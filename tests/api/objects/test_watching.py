@@ -356,17 +356,26 @@ def test_events_are_the_writes_from_whatever_version(kube: Kube) -> None:
 
 
 async def follow_while(kube: Kube, writer: Writer, writing: "asyncio.Task[None]", colour: str) -> None:
+    """The state that events make of a list is the state in the end."""
     selector = f"labelSelector=colour%3D{colour}" if colour else ""
     listed = (await asyncio.to_thread(kube.get, f"{PLS}?{selector}")).json()
     version = int(listed["metadata"]["resourceVersion"])
     state = {one["metadata"]["name"] for one in listed["items"]}
     seen: list[tuple[str, str, str]] = []
-    async with watching_(kube, f"&resourceVersion={version}&{selector}") as found:
-        while not writing.done() or len(seen) < len(writer.seen_from(version, colour)):
+
+    async def read(found: Watch) -> None:
+        while True:
             seen.append(await found.short())
-            if writing.done() and len(seen) == len(writer.seen_from(version, colour)):
-                break
-    assert seen == writer.seen_from(version, colour)
+
+    async with watching_(kube, f"&resourceVersion={version}&{selector}") as found:
+        reading = asyncio.create_task(read(found))
+        await writing
+        expected = writer.seen_from(version, colour)
+        async with asyncio.timeout(20):
+            while len(seen) < len(expected) and not reading.done():
+                await asyncio.sleep(0.01)
+        reading.cancel()
+    assert seen == expected
     for type_, name, _ in seen:
         (state.discard if type_ == "DELETED" else state.add)(name)
     assert state == {name for name, its in writer.alive.items() if not colour or its == colour}
