@@ -80,10 +80,12 @@ def test_what_is_typed_comes_before_the_environment_and_that_before_the_file_and
 
 
 def test_where_a_service_runs_nothing_need_be_configured(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert choose(None, None) == Server("http://127.0.0.1:7", "tsp_home")
+    chosen = choose(None, None)
+    assert (chosen.url, chosen.token) == ("http://127.0.0.1:7", "tsp_home")
     monkeypatch.chdir("/")
     monkeypatch.setenv("TAILSVC_HOME", str(home))
-    assert choose(None, None) == Server("http://127.0.0.1:7", "tsp_home")
+    chosen = choose(None, None)
+    assert (chosen.url, chosen.token) == ("http://127.0.0.1:7", "tsp_home")
 
 
 def test_the_file_is_looked_for_where_it_is_said_to_be(

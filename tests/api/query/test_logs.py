@@ -288,10 +288,10 @@ def test_a_cursor_belongs_to_its_stream(api: Api, world: World, now: int) -> Non
     assert get(api, other, cursor=cursor).status_code == 400
 
 
-def test_a_cursor_behind_retention_is_gone(api: Api, now: int, database: None) -> None:
+def test_a_cursor_behind_retention_is_gone(api: Api, database: None) -> None:
     world = make_world("free")
-    second = 1_000_000
-    world.append([Event(now - 72 * HOUR + second, b"about to go"), Event(now - 72 * HOUR + 2 * second, b"next")])
+    second, now = 1_000_000, now_micros()  # by now: making a team may take a while
+    world.append([Event(now - 72 * HOUR + 2 * second, b"about to go"), Event(now - 72 * HOUR + 4 * second, b"next")])
     cursor = found(api, world, limit=1, direction="asc")["meta"]["next_cursor"]
     import time
 

@@ -149,14 +149,16 @@ _processes = st.builds(
     Process, st.sampled_from(["web", "worker", "beat", "grpc", "collector"]), _moments, _moments, st.booleans()
 )
 _jobs = st.builds(Job, st.sampled_from(["a.b", "c.d"]), _moments | st.none(), _moments | st.none(), st.just(""))
+# Postgres takes no NUL in a stream's name.
+_names = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=5)
 _replicas = st.builds(ReplicaSeen, st.sampled_from(REPLICA_STATUSES), st.booleans(), st.booleans(), _moments, _moments)
 _builds = st.builds(Build, st.sampled_from(BUILD_STATUSES), _moments, _moments | st.none())
 _seen = st.builds(
     Seen,
     st.none() | st.lists(_processes, max_size=5),
     st.lists(_jobs, max_size=2, unique_by=lambda job: job.name),
-    st.dictionaries(st.text(max_size=5), st.lists(_replicas, min_size=1, max_size=3), max_size=3),
-    st.dictionaries(st.text(max_size=5), _builds, max_size=3),
+    st.dictionaries(_names, st.lists(_replicas, min_size=1, max_size=3), max_size=3),
+    st.dictionaries(_names, _builds, max_size=3),
 )
 
 
