@@ -43,4 +43,6 @@ def prepare_database() -> None:
 os.environ.setdefault("TAILSVC_SECRET_KEY", "a secret for tests only")
 os.environ.setdefault("TAILSVC_ALLOW_UNSAFE_DURABILITY", "1")  # our own servers run with fsync off
 os.environ.setdefault("TAILSVC_LOG_LEVEL", "WARNING")
+# One process runs what takes many in production: threads of event loops that end with their test may keep a connection.
+os.environ.setdefault("TAILSVC_DATABASE_POOL", "24")
 _start()
