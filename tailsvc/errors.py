@@ -8,7 +8,8 @@ TailsvcError
 │   ├── InvalidFilter       a clause is malformed or its value is unusable
 │   ├── InvalidQuery        window, limit, direction
 │   ├── InvalidCursor       a cursor that we did not write, or that was changed
-│   └── CursorMismatch      a good cursor with another window, filter, query or direction
+│   ├── CursorMismatch      a good cursor with another window, filter, query or direction
+│   └── PositionMoved       a source was read further than the batch says, by somebody else
 ├── CursorExpired           the cursor's position lies behind retention, or the stream was restored
 ├── KeyReused               an idempotency key came again with another body
 ├── TooManyDeletions        as many deletions wait to be carried out as a stream may have; try again later
@@ -63,6 +64,10 @@ class CursorMismatch(InvalidInput):
     def __init__(self, parameter: str) -> None:
         super().__init__(f"The cursor belongs to a query with another {parameter}.")
         self.parameter = parameter
+
+
+class PositionMoved(InvalidInput):
+    pass
 
 
 class CursorExpired(TailsvcError):

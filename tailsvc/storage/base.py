@@ -46,6 +46,18 @@ class RetryKey:
     answer: bytes
 
 
+class Advance(NamedTuple):
+    """A source of lines (a container's log) was read from one position to another; "" is where it begins.
+
+    What positions look like is the reader's business. Kept in the transaction of the lines, they tell where to go on
+    after a crash; and of two readers of one source only one can append.
+    """
+
+    source: str
+    before: str
+    after: str
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """The events of one request, in order; with the items that were refused, kept for the team to see."""
@@ -54,6 +66,7 @@ class Batch:
     rejections: Sequence[Rejection] = ()
     key: RetryKey | None = None
     size: int = field(default=0, compare=False)  # bytes as received, decompressed
+    advances: Sequence[Advance] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +118,16 @@ class EventStore(Protocol):
         """Give the stream a head, if it has none."""
 
     def append(self, stream: StreamRef, batches: Sequence[Batch], *, now: int) -> list[Outcome]:
-        """Append in one transaction; an outcome for each batch, in order."""
+        """Append in one transaction; an outcome for each batch, in order. Raises PositionMoved."""
 
     def replay(self, stream: StreamRef, key: RetryKey) -> Replayed | KeyReused | None:
         """What became of an earlier request with this key; None if there was none."""
+
+    def positions(self, stream: StreamRef) -> dict[str, str]:
+        """How far each source was read, by its name."""
+
+    def forget_positions(self, stream: StreamRef, sources: Sequence[str]) -> None:
+        """Of sources that are gone for good."""
 
     def head(self, stream: StreamRef) -> Head:
         """The stream's counters."""

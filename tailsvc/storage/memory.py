@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
-from tailsvc.errors import KeyReused, UnknownStream
+from tailsvc.errors import KeyReused, PositionMoved, UnknownStream
 from tailsvc.events import StoredEvent
 from tailsvc.facets import facet_text, top
 from tailsvc.filters import matches, value_of
@@ -27,6 +27,7 @@ class _Stream:
     events: dict[int, StoredEvent] = field(default_factory=dict)
     keys: dict[str, tuple[RetryKey, int]] = field(default_factory=dict)
     rejections: list[KeptRejection] = field(default_factory=list)
+    positions: dict[str, str] = field(default_factory=dict)
 
     def head(self) -> Head:
         return Head(self.epoch, self.last_id, self.bytes, self.appended_at, self.lines)
@@ -43,11 +44,22 @@ class MemoryEventStore:
 
     def append(self, stream: StreamRef, batches: Sequence[Batch], *, now: int) -> list[Outcome]:
         with self._lock:
-            return [self._append(self._of(stream), batch, now) for batch in batches]
+            kept = self._of(stream)
+            kept.positions = _advanced(kept.positions, batches)
+            return [self._append(kept, batch, now) for batch in batches]
 
     def replay(self, stream: StreamRef, key: RetryKey) -> Replayed | KeyReused | None:
         with self._lock:
             return _replay(self._of(stream), key)
+
+    def positions(self, stream: StreamRef) -> dict[str, str]:
+        with self._lock:
+            return dict(self._of(stream).positions)
+
+    def forget_positions(self, stream: StreamRef, sources: Sequence[str]) -> None:
+        with self._lock:
+            for source in sources:
+                self._of(stream).positions.pop(source, None)
 
     def head(self, stream: StreamRef) -> Head:
         with self._lock:
@@ -225,6 +237,15 @@ def _selected(stored: StoredEvent, selection: Selection) -> bool:
     if selection.end is not None and stored.event.timestamp > selection.end:
         return False
     return matches(selection.filter, stored.event)
+
+
+def _advanced(positions: dict[str, str], batches: Sequence[Batch]) -> dict[str, str]:
+    found = dict(positions)
+    for advance in (advance for batch in batches for advance in batch.advances):
+        if found.get(advance.source, "") != advance.before:
+            raise PositionMoved(f"The source {advance.source!r} was read further by somebody else.")
+        found[advance.source] = advance.after
+    return found
 
 
 def _replay(kept: _Stream, key: RetryKey) -> Replayed | KeyReused | None:

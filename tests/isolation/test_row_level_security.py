@@ -16,6 +16,7 @@ from apps.engine import store
 from apps.ops.database import role_name
 from apps.streams.models import Usage
 from tailsvc.queries import Selection
+from tailsvc.storage.base import Advance, Batch
 from tests.asgi import Asgi
 from tests.contracts.pieces import append, lines
 from tests.factories import lifecycle, objects, streams
@@ -77,7 +78,7 @@ def _settle_team() -> int:
     for _ in range(2):  # the first becomes a segment, together with the row; the second stays a recent block
         append(lines(600), stream.ref, store())
         store().compact(stream.ref, now=NOW, force=store().head(stream.ref).last_id < 1_000)
-    append(lines(1), stream.ref, store())
+    store().append(stream.ref, [Batch(lines(1), advances=[Advance("a source", "", "1")])], now=NOW)
     store().delete(stream.ref, Selection(), now=NOW)
     lifecycle.settle_lifecycle(stream, "replica", f"build-{team.pk}")
     objects.settle_object(team.pk)

@@ -15,6 +15,7 @@ from tailsvc.event_tables import EventTables
 from tailsvc.segments.bundle import bundle_of
 from tailsvc.segments.learning import Book
 from tailsvc.storage.base import Appended, Batch, Outcome, Replayed, RetryKey, StreamRef
+from tailsvc.storage.postgres.advancing import advance
 from tailsvc.storage.postgres.blocks import block_of
 from tailsvc.storage.postgres.lost_commits import CommitLost, committed
 from tailsvc.storage.postgres.pools import Connection, Pools
@@ -115,7 +116,7 @@ class _Append:
     def _insert(self, fresh: Sequence[Batch]) -> int:
         """Insert these batches; the id before their first event."""
         events = EventTables.joined([batch.events for batch in fresh if batch.events])
-        plain_events = not any(batch.key or batch.rejections for batch in fresh)
+        plain_events = not any(batch.key or batch.rejections or batch.advances for batch in fresh)
         if not events:
             return 0 if plain_events else self._insert_in_transaction(fresh, None)
         if len(events) > MOST_ROWS:
@@ -173,6 +174,7 @@ class _Append:
                 before, xact = self._first(row), cast("tuple[Any, str]", row)[1]
             self._refuse_taken_keys(fresh)
             self._insert_beside(fresh)
+            advance(self.connection, self.stream, fresh)
         except BaseException:
             if not self.connection.broken:
                 self.connection.execute("ROLLBACK")

@@ -44,6 +44,10 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON log_recent TO {maintenance};
 GRANT SELECT, INSERT, UPDATE, DELETE ON log_segment_part TO {maintenance};
 GRANT SELECT, INSERT, UPDATE, DELETE ON log_segment_index TO {maintenance};
 GRANT SELECT, INSERT, UPDATE, DELETE ON log_deletion TO {maintenance};
+REVOKE ALL ON log_position FROM {reader}, {appender};
+GRANT SELECT ON log_position TO {reader};
+GRANT SELECT, INSERT, UPDATE, DELETE ON log_position TO {appender};
+GRANT SELECT, DELETE ON log_position TO {maintenance};
 -- To vacuum; Postgres 17 and newer.
 GRANT MAINTAIN ON log_recent TO {maintenance};
 GRANT MAINTAIN ON log_event TO {maintenance};

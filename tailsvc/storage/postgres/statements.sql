@@ -63,6 +63,24 @@ SELECT key, body_hash, answer FROM log_ingest_key WHERE stream_id = %(stream_id)
 INSERT INTO log_ingest_key (stream_id, team_id, key, body_hash, answer, created_at)
 VALUES (%(stream_id)s, %(team_id)s, %(key)s, %(body_hash)s, %(answer)s, %(now)s)
 
+-- name: first_positions
+-- Of sources that are read for the first time; fewer rows than sources: somebody else did.
+INSERT INTO log_position (stream_id, team_id, source, position)
+SELECT %(stream_id)s, %(team_id)s, source, after FROM unnest(%(sources)s::text[], %(afters)s::text[]) AS read (source, after)
+ON CONFLICT DO NOTHING
+
+-- name: move_positions
+-- Of sources that are where their readers left them; fewer rows than sources: somebody else read on.
+UPDATE log_position AS kept SET position = read.after
+FROM unnest(%(sources)s::text[], %(befores)s::text[], %(afters)s::text[]) AS read (source, before, after)
+WHERE kept.stream_id = %(stream_id)s AND kept.source = read.source AND kept.position = read.before
+
+-- name: positions
+SELECT source, position FROM log_position WHERE stream_id = %(stream_id)s
+
+-- name: forget_positions
+DELETE FROM log_position WHERE stream_id = %(stream_id)s AND source = ANY(%(sources)s)
+
 -- name: keep_rejection
 -- A refused item, for the team to see.
 INSERT INTO log_rejection (stream_id, team_id, at, line, reason, sample)
@@ -239,6 +257,10 @@ DELETE FROM log_ingest_key WHERE stream_id = %(stream_id)s AND key IN (
 -- name: purge_rejections
 DELETE FROM log_rejection WHERE stream_id = %(stream_id)s AND id IN (
     SELECT id FROM log_rejection WHERE stream_id = %(stream_id)s LIMIT %(limit)s)
+
+-- name: purge_positions
+DELETE FROM log_position WHERE stream_id = %(stream_id)s AND source IN (
+    SELECT source FROM log_position WHERE stream_id = %(stream_id)s LIMIT %(limit)s)
 
 -- name: purge_upkeep
 DELETE FROM log_upkeep WHERE stream_id = %(stream_id)s

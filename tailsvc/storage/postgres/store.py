@@ -40,6 +40,14 @@ class PostgresEventStore:
         with self._pools.appender() as connection:
             return outcome_of_key(find_keys(connection, stream, [key]), key)
 
+    def positions(self, stream: StreamRef) -> dict[str, str]:
+        with self._pools.appender() as connection:
+            return dict(connection.execute(plain("positions"), {"stream_id": stream.stream_id}).fetchall())
+
+    def forget_positions(self, stream: StreamRef, sources: Sequence[str]) -> None:
+        with self._pools.appender() as connection:
+            connection.execute(plain("forget_positions"), {"stream_id": stream.stream_id, "sources": [*sources]})
+
     def head(self, stream: StreamRef) -> Head:
         with self._pools.reader(stream.team_id) as connection:
             row = connection.execute(plain("head"), {"stream_id": stream.stream_id}, binary=True).fetchone()

@@ -11,6 +11,14 @@ from tailsvc.storage.postgres.statements import plain
 
 _PIECES = 100  # of one transaction
 _MAY_VACUUM = 170_000
+_PURGES = (
+    "purge_events",
+    "purge_catalogued",
+    "purge_keys",
+    "purge_rejections",
+    "purge_deletions",
+    "purge_positions",
+)
 
 
 def drop_before(connection: Connection, stream: StreamRef, edge: int, limit: int) -> int:
@@ -42,7 +50,7 @@ def purge(connection: Connection, stream: StreamRef, limit: int) -> bool:
     with connection.transaction():
         # A compaction that is about to put its segment in place would leave it behind.
         connection.execute(plain("lock_upkeep"), params)
-        for name in ("purge_events", "purge_catalogued", "purge_keys", "purge_rejections", "purge_deletions"):
+        for name in _PURGES:
             if connection.execute(plain(name), params).rowcount >= limit:
                 return False
         for name in ("purge_upkeep", "purge_head"):
