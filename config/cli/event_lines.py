@@ -9,7 +9,7 @@ from typing import Any
 
 from config.cli.moments import shown
 from config.cli.terminal import printable
-from tailsvc.folding import upper
+from tailsvc.query_language import places
 
 _LEVELS = {
     **dict.fromkeys(("FATAL", "CRITICAL", "EMERGENCY", "ALERT", "PANIC"), "1;31"),
@@ -67,7 +67,7 @@ class Style:
         if not self.colours or not self.words:
             return clean
         found, at = [], 0
-        for start, end in _places(clean, [self._clean(word) for word in self.words]):
+        for start, end in places(clean, [self._clean(word) for word in self.words]):
             found += [clean[at:start], self._in(_FOUND, clean[start:end])]
             at = end
         return "".join([*found, clean[at:]])
@@ -80,19 +80,6 @@ class Style:
 
     def _in(self, code: str | None, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colours and code and text else text
-
-
-def _places(text: str, words: Sequence[str]) -> list[tuple[int, int]]:
-    """Where words occur, in any case, in order and without overlaps. Folding keeps every letter in its place."""
-    folded = upper(text)
-    found: list[tuple[int, int]] = []
-    spans = [match.span() for word in words if word for match in re.finditer(re.escape(upper(word)), folded)]
-    for start, end in sorted(spans):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((start, end))
-    return found
 
 
 def json_line(event: Mapping[str, Any]) -> str:

@@ -102,7 +102,7 @@ def _clause(index: int, clause: Any, ignored: list[Ignored]) -> Filter | None:
     field = "q" if clause["field"] == "search" else clause["field"]
     if "value" not in clause:
         raise InvalidFilter(f"filters[{index}] ({field}) has no `value`.")
-    allowed = _allowed_operators(field)
+    allowed = operators_of(field)
     if allowed is None:
         ignored.append(Ignored(index, field, f"there is no field {field!r}"))
         return None
@@ -118,7 +118,8 @@ def _clause(index: int, clause: Any, ignored: list[Ignored]) -> Filter | None:
         raise InvalidFilter(f"filters[{index}] ({field}): {error}") from error
 
 
-def _allowed_operators(field: str) -> set[str] | None:
+def operators_of(field: str) -> set[str] | None:
+    """Those that its table lists; None: there is no such field. `q` has none."""
     if field.startswith(ATTRIBUTE_PREFIX) and len(field) > len(ATTRIBUTE_PREFIX):
         return _ATTRIBUTE_OPERATORS
     return set() if field == "q" else OPERATORS.get(field)

@@ -4,7 +4,7 @@
 no meaning of its own: every term is a clause as `filters` reads it.
 """
 
-from tailsvc.query_language.highlights import searched_texts
+from tailsvc.query_language.highlights import places, searched_texts
 from tailsvc.query_language.parser import parse_query
 
-__all__ = ["parse_query", "searched_texts"]
+__all__ = ["parse_query", "places", "searched_texts"]
