@@ -68,13 +68,18 @@ class Meter:
     def check(self, grant: IngestGrant) -> None:
         """Count a request. Raises QuotaSpent."""
         plan, now = grant.plan, time.time()
+        self.check_bytes(grant)
         if plan.ingest_requests_per_minute is not None:
             window = _window(grant, "requests", 60, now)
             self._require(window, plan.ingest_requests_per_minute, now, "requests a minute")
             self._count(window, 1)
-        if plan.ingest_bytes_per_day is not None:
+
+    def check_bytes(self, grant: IngestGrant) -> None:
+        """For what comes without requests. Raises QuotaSpent."""
+        if grant.plan.ingest_bytes_per_day is not None:
+            now = time.time()
             window = _window(grant, "bytes", _DAY_SECONDS, now)
-            self._require(window, plan.ingest_bytes_per_day, now, "bytes a day")
+            self._require(window, grant.plan.ingest_bytes_per_day, now, "bytes a day")
 
     def add(self, grant: IngestGrant, *, events: int, rejected: int, size: int) -> None:
         """Count what was accepted."""

@@ -17,8 +17,8 @@ from tailsvc.errors import InvalidInput
 from tailsvc.event_tables import EventTables
 from tailsvc.events import Event, ParsedBody, Rejection
 from tailsvc.intake import Intake
-from tailsvc.parsing import BodyKind, parse_body
-from tailsvc.storage.base import Batch, RetryKey, StreamRef
+from tailsvc.parsing import BodyKind, EmittedLines, parse_body, parse_emitted
+from tailsvc.storage.base import Advance, Batch, RetryKey, StreamRef
 from tailsvc.timestamps import iso_text
 
 
@@ -48,6 +48,16 @@ def prepare(grant: IngestGrant, body: bytes, *, kind: BodyKind, key: str | None,
     retry_key = None if key is None else RetryKey(key, hashlib.blake2b(body, digest_size=16).digest(), answer)
     kept = parsed.rejections[: limits.REJECTIONS_KEPT]
     return Prepared(Batch(parsed.events, kept, retry_key, len(body)), answer, len(parsed.rejections))
+
+
+def prepare_emitted(
+    grant: IngestGrant, emitted: EmittedLines, advances: Sequence[Advance], *, received_at: int
+) -> Batch:
+    """The same for lines that were read from their emitters, with how far these were read."""
+    events = parse_emitted(emitted, received_at)
+    parsed = _refuse_old(ParsedBody(events, [], range(1, len(events) + 1)), received_at, grant)
+    kept = parsed.rejections[: limits.REJECTIONS_KEPT]
+    return Batch(parsed.events, kept, size=sum(map(len, emitted.lines)), advances=advances)
 
 
 def checked_key(text: str | None) -> str | None:

@@ -2,10 +2,11 @@
 
 `body` takes a body apart, `batch` its items; JSON objects are read by the names in `aliases`, those that are alike by
 `flat_objects` and `object_tables`, others by `objects`; `text` recognises formats inside text, each in its own module.
-A bad item is a rejection, never an error.
+A bad item is a rejection, never an error. `emitted` is for lines that come with their emitter and their time.
 """
 
 from tailsvc.parsing.body import parse_body
+from tailsvc.parsing.emitted import EmittedLines, parse_emitted
 from tailsvc.parsing.kinds import BodyKind, body_kind
 
-__all__ = ["BodyKind", "body_kind", "parse_body"]
+__all__ = ["BodyKind", "EmittedLines", "body_kind", "parse_body", "parse_emitted"]
