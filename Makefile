@@ -1,4 +1,5 @@
 # Everything a user or a contributor runs. Needs Python >= 3.11, pip and make; uses uv where it is present.
+# Only `make check` needs more: npm.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -46,14 +47,20 @@ test: dev ## the whole suite; arguments: make test ARGS="-k cursor"
 check: export TAILSVC_SECRET_KEY = for checks only
 check: export DATABASE_URL = postgresql://nobody@127.0.0.1:1/nowhere
 check: export TAILSVC_DATABASE_POOL = 0
-check: dev ## style, types, layers, migrations, forms of the compose file and of the API's schema
+check: dev node_modules/.stamp ## style, types, layers, migrations, forms of the compose file and of the API's schema
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	node_modules/.bin/tsc --project .
 	$(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/python -W ignore manage.py spectacular --validate --fail-on-warn --file /dev/null
+
+# What looks at the console's scripts; running tailsvc needs nothing of npm.
+node_modules/.stamp: package-lock.json
+	npm ci --no-audit --no-fund --silent
+	@touch $@
 
 format: dev ## put the code into shape
 	$(BIN)/ruff format .
@@ -77,4 +84,4 @@ bench: dev ## measure ingest and queries; arguments: make bench ARGS="--events 2
 	$(BIN)/python -m benchmarks.run $(ARGS)
 
 clean: ## remove the environment and what tools left behind; data in .tailsvc stays
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build node_modules *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

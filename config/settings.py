@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config import env
 from config.databases import ROLES, django_database, libpq_url, role_url
 from config.log import logging_configuration
+from config.static import static_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -86,10 +87,12 @@ INSTALLED_APPS = [
     "apps.feldera",
     "apps.retention",
     "apps.ops",
+    "apps.console",
 ]
 MIDDLEWARE = [
     "apps.http.middleware.RequestContextMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "apps.console.middleware.PageMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -117,8 +120,10 @@ TEMPLATES = [
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = False
-STATIC_URL = "static/"
+STATIC_URL = static_url(BASE_DIR / "apps" / "console" / "static")
 WHITENOISE_USE_FINDERS = True  # static files come from the installed packages: no collectstatic on a bare machine
+WHITENOISE_IMMUTABLE_FILE_TEST = "^/static/[0-9a-f]{16}/"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 APPEND_SLASH = False
 
 # Accounts
@@ -134,6 +139,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "/login"
 LOGIN_REDIRECT_URL = "/"
+CSRF_FAILURE_VIEW = "apps.console.pages.form_refused"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _public.scheme == "https"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -15,4 +15,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.lifecycle.urls")),
     path("", include("apps.feldera.urls")),
     path("", include("apps.ops.urls")),
+    path("", include("apps.console.urls")),
 ]

@@ -78,6 +78,17 @@ def teams_of(user_id: int) -> list[TeamOfUser]:
         return [_team_of_user(membership) for membership in found]
 
 
+def has_users() -> bool:
+    with maintenance():
+        return User.objects.exists()
+
+
+def nobody_has_logged_in() -> bool:
+    """As on an installation that has just been started for the first time."""
+    with maintenance():
+        return not User.objects.filter(last_login__isnull=False).exists()
+
+
 def user_by_email(email: str) -> User | None:
     with maintenance():
         return User.objects.filter(email=User.normalize_username(email), is_active=True).first()

@@ -40,6 +40,22 @@ def create_user(*, email: str, password: str | None, is_superuser: bool = False)
         raise RuleBroken("email", "A user with this address exists already.") from error
 
 
+def sign_up_first(*, email: str, password: str, team: str, now: datetime) -> tuple[User, Team]:
+    """The operator of a fresh installation, with a team of their own. RuleBroken: somebody was faster; bad address.
+
+    The plans' rows are locked first: of two who come at once, the second finds the first one's user.
+    """
+    with maintenance(atomic=True):
+        list(Plan.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
+        if User.objects.exists():
+            raise RuleBroken("email", "Somebody has signed up already; log in, or ask to be invited.")
+        user = create_user(email=email, password=password, is_superuser=True)
+        made = _make_team(_slug_from(team), team, OPERATOR_PLAN)
+        Membership.objects.create(team=made, user=user, role=Role.OWNER)
+        audit.record(team_id=made.pk, actor=user.email, action="team.create", subject=made.slug, now=now)
+    return user, made
+
+
 def found_team(*, name: str, slug: str | None, owner_id: int, actor: str, now: datetime) -> Team:
     """A new team on the default plan. Without a slug, one is made from the name."""
     with maintenance(atomic=True):

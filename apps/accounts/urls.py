@@ -1,9 +1,6 @@
-"""Mounted at the root: the API's paths begin with api/, the pages for people do not."""
-
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from apps.accounts.views import device, members, pages, teams, tokens
+from apps.accounts.views import device, members, teams, tokens
 
 urlpatterns = [
     path("api/user", teams.UserView.as_view(), name="user"),
@@ -15,8 +12,4 @@ urlpatterns = [
     path("api/tokens/<int:token_id>", tokens.OneTokenView.as_view(), name="token"),
     path("api/oauth/device/code", device.DeviceCodeView.as_view(), name="device-code"),
     path("api/oauth/device/token", device.DeviceTokenView.as_view(), name="device-token"),
-    path("", pages.HomePage.as_view(), name="home"),
-    path("device", pages.DevicePage.as_view(), name="device"),
-    path("login", pages.LogInView.as_view(), name="login"),
-    path("logout", LogoutView.as_view(template_name="accounts/logged_out.html"), name="logout"),
 ]

@@ -91,6 +91,8 @@ def make_ground() -> Ground:
             "stream": str(stream.uuid),
             "deleted": str(deleted.uuid),
             "slug": team.slug,
+            "team": team.slug,
+            "path": "nowhere",
             "event": "2",
             "replica": f"{team.slug}-replica",
             "build": f"{team.slug}-build",

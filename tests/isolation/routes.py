@@ -26,13 +26,15 @@ class Rule:
     - `session`: a page for people who have logged in; tokens mean nothing to it.
     - `caller`: a live personal access token, with `ability` if one is named.
     - `agent`: the stream's ingest token.
+    - `member`: a page of a team for its members who have logged in, with what their role allows; `test_console`
+      walks them.
     - `organisation`: as `caller`, of a team that the path names; `test_ignite` walks them, over gRPC too.
 
     `query` is sent along where a request without it would be refused for another reason; `beside` is what is given
     with the ability: nobody may hand on what they have not got.
     """
 
-    who: Literal["anybody", "session", "caller", "agent", "organisation"]
+    who: Literal["anybody", "session", "caller", "agent", "organisation", "member"]
     ability: Ability | None = None
     body: Any = None
     query: str = ""
@@ -50,6 +52,14 @@ def needs(ability: Ability, body: Any = None, query: str = "", beside: tuple[Abi
     return Rule("caller", ability, body, query, beside)
 
 
+def page(ability: Ability | None, fields: dict[str, str] | None = None, query: str = "") -> Rule:
+    """Of the console. `fields` are what a form sends."""
+    return Rule("member", ability, fields, query)
+
+
+CONSOLE = "console/"
+_TEAMS_PAGES = "console/<str:team>"
+_STREAMS_PAGES = f"{_TEAMS_PAGES}/streams/<str:stream>"
 _STREAM = "api/streams/<str:stream>"
 _TEAM = "api/teams/<str:slug>"
 _PIPELINE = "v0/pipelines/<str:pipeline_name>"
@@ -149,12 +159,22 @@ RULES: dict[Key, Rule] = {
     ("*", "readyz"): ANYBODY,
     ("*", "metrics"): ANYBODY,
     ("GET", ""): ANYBODY,
+    ("GET", "sign-up"): ANYBODY,
+    ("POST", "sign-up"): ANYBODY,
     ("GET", "login"): ANYBODY,
     ("POST", "login"): ANYBODY,
     ("PUT", "login"): ANYBODY,  # Django's form view takes it for a POST
     ("POST", "logout"): ANYBODY,
     ("GET", "device"): SESSION,
     ("POST", "device"): SESSION,
+    ("GET", "teams/new"): SESSION,
+    ("POST", "teams/new"): SESSION,
+    ("GET", f"{_TEAMS_PAGES}/streams/"): page(Ability.STREAMS_READ),
+    ("GET", f"{_TEAMS_PAGES}/streams/new"): page(Ability.STREAMS_CREATE),
+    ("POST", f"{_TEAMS_PAGES}/streams/new"): page(Ability.STREAMS_CREATE, {"name": "new"}),
+    ("GET", f"{_STREAMS_PAGES}/"): page(Ability.STREAMS_READ),
+    ("GET", f"{_STREAMS_PAGES}/start/"): page(Ability.STREAMS_READ),
+    ("GET", "console/<path:path>"): SESSION,
 }
 # Dialects whose errors have forms of their own, which they get in front of Django.
 DIALECTS = ("v0/", "v1/ignite/", "apis", "openapi/", "version")

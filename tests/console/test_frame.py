@@ -1,0 +1,130 @@
+"""What every page has: a policy, a compressed body, files that may be kept; and how refusals look."""
+
+import gzip
+import re
+from contextlib import closing
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from apps.accounts.abilities import Role
+from tests.console.conftest import Person
+from tests.factories.accounts import make_team, unique
+from tests.factories.streams import make_stream
+
+
+def policy_of(answer: HttpResponse) -> dict[str, str]:
+    parts = answer["Content-Security-Policy"].split("; ")
+    return {name: rest for name, _, rest in (part.partition(" ") for part in parts)}
+
+
+def without_tokens(answer: HttpResponse) -> str:
+    return re.sub(r'name="csrfmiddlewaretoken" value="[^"]+"', "", answer.content.decode())
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/admin/", "/api/docs", "streams/", "streams/new", "nowhere"])
+def test_a_page_lets_in_nothing_but_our_own_files(person: Person, path: str) -> None:
+    answer = person.get(path)
+    if answer.status_code in {301, 302}:
+        answer = person.get(answer["Location"])
+    policy = policy_of(answer)
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == policy["connect-src"] == "'self'"
+    assert policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Referrer-Policy"] == "same-origin"
+
+
+@pytest.mark.parametrize("path", ["/login", "streams/", "streams/new", "/device", "/teams/new"])
+def test_a_page_has_neither_inline_scripts_nor_styles_nor_foreign_addresses(person: Person, path: str) -> None:
+    text = person.text(path) if path != "/login" else Client().get(path).content.decode()
+    assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=|javascript:", text)
+    assert not re.search(r"""(?:src|href|action)=["'](?:https?:)?//""", text)
+
+
+def test_what_a_page_loads_is_there_and_may_be_kept_for_ever(person: Person) -> None:
+    files = set(re.findall(r'(?:src|href)="(/static/[^"#]+)', person.text("streams/")))
+    assert len(files) > 4
+    for file in files:
+        with closing(person.get(file)) as answer:
+            assert answer.status_code == 200, file
+            assert "immutable" in answer["Cache-Control"]
+
+
+def test_pages_and_files_travel_compressed_to_who_takes_it(person: Person) -> None:
+    plain = person.get("streams/new")
+    packed = person.get("streams/new", **{"Accept-Encoding": "gzip, br"})
+    assert "Content-Encoding" not in plain
+    assert b"New stream" in plain.content
+    assert packed["Content-Encoding"] == "gzip"
+    assert b"New stream" in gzip.decompress(packed.content)
+    file = re.search(r'href="(/static/[^"]+/base.css)"', plain.content.decode())
+    assert file
+    with closing(person.get(file[1])) as answer:
+        whole = b"".join(answer)
+    style = person.get(file[1], **{"Accept-Encoding": "gzip"})
+    assert gzip.decompress(style.content) == whole
+    assert len(style.content) < len(whole) / 2
+
+
+def test_an_apis_answer_is_left_as_it_is(person: Person) -> None:
+    answer = person.get("/livez", **{"Accept-Encoding": "gzip"})
+    assert "Content-Encoding" not in answer
+    assert "Content-Security-Policy" not in answer
+
+
+def test_who_has_not_logged_in_comes_back_to_the_page_afterwards(person: Person) -> None:
+    answer = Client().get(f"{person.root}/streams/")
+    assert (answer.status_code, answer["Location"]) == (302, f"/login?next={person.root}/streams/")
+    assert Client().get(f"{person.root}/nowhere").status_code == 302
+
+
+def test_a_part_of_a_page_sends_the_whole_page_to_the_log_in(person: Person) -> None:
+    answer = Client().get(f"{person.root}/streams/", headers={"HX-Request": "true"})
+    assert (answer.status_code, answer["HX-Redirect"]) == (401, "/login")
+
+
+def test_another_teams_page_is_one_that_is_not_there(person: Person, database: None) -> None:
+    strangers = Person(make_team())
+    theirs = person.get(f"{strangers.root}/streams/")
+    absent = person.get(f"/console/{unique('nobody')}/streams/")
+    assert theirs.status_code == absent.status_code == 404
+    assert without_tokens(theirs) == without_tokens(absent)
+
+
+def test_a_page_that_is_not_there_is_a_page(person: Person) -> None:
+    answer = person.get("no/such/page")
+    assert answer.status_code == 404
+    assert "<h1>Nothing here</h1>" in answer.content.decode()
+
+
+def test_a_form_from_elsewhere_is_refused_with_a_page(person: Person) -> None:
+    stranger = Client(enforce_csrf_checks=True)
+    answer = stranger.post("/login", {"username": "a@example.com", "password": "x"})
+    assert answer.status_code == 403
+    assert "out of date" in answer.content.decode()
+
+
+def test_the_first_page_leads_to_the_team_where_one_was_last(person: Person) -> None:
+    assert person.get("/")["Location"] == f"{person.root}/streams/"
+    second = Person(make_team(), Role.VIEWER, person.user)
+    person.get(f"{second.root}/streams/")
+    assert person.get("/")["Location"] == f"{second.root}/streams/"
+
+
+def test_the_first_page_leads_who_is_in_no_team_to_found_one(person: Person) -> None:
+    from apps.accounts.models import Membership
+    from apps.accounts.scope import maintenance
+
+    with maintenance():
+        Membership.objects.filter(user=person.user).delete()
+    assert person.get("/")["Location"] == "/teams/new"
+    made = person.send("/teams/new", {"name": "Fresh <b>team"})
+    assert made.status_code == 302
+    assert "Fresh &lt;b&gt;team" in person.text(made["Location"])
+
+
+def test_a_stream_of_another_team_is_not_there(person: Person) -> None:
+    stream, _ = make_stream(make_team())
+    assert person.get(f"streams/{stream.slug}/").status_code == 404
