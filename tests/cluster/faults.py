@@ -1,5 +1,7 @@
 """What goes wrong on purpose: requests refused, connections cut, logs that stall or trickle, watches that lag.
 
+One thing does not go wrong twice in a row: that a log seems to have ended well before it did. Who reads it cannot know.
+
 `match` is a regular expression that is searched in a request's path with its query: `/pods/web-1/log`, `watch=true`.
 All calls may come from any thread.
 """
@@ -15,6 +17,7 @@ from typing import Literal
 # How a connection ends: reset by TCP; as if all had been said; within a chunk; with words of the kubelet in the log;
 # of watches also: told that its version is too old.
 How = Literal["reset", "end", "chunk", "text", "expire"]
+_SEEM_WELL: tuple[How, ...] = ("end", "text")
 KUBELETS_WORDS = b"failed to create fsnotify watcher: too many open files"
 # Of a stream that is cut into random pieces.
 _LONGEST_PIECE = 400
@@ -64,6 +67,7 @@ class Faults:
         self._answers: list[Answer] = []
         self._cuts: list[Cut] = []
         self._stalled: set[re.Pattern[str]] = set()
+        self._seemed_well: set[str] = set()  # logs whose last connection ended too early, and nobody could tell
         self._lock = threading.Lock()
 
     # What a test does
@@ -81,7 +85,7 @@ class Faults:
     def cut(self, match: str, how: How, *, after: int = 0) -> int:
         """Those that are open; how many."""
         with self._lock:
-            found = [one for one in self.connections if re.search(match, one.path)]
+            found = [one for one in self.connections if re.search(match, one.path) and self._may_end(one.path, how)]
         for one in found:
             one.cut = Cut(how, after)
             one.wake()
@@ -123,7 +127,8 @@ class Faults:
 
     def planned_cut(self, path: str) -> Cut | None:
         with self._lock:
-            found = next((one for one in self._cuts if one.times and one.match.search(path)), None)
+            fitting = (one for one in self._cuts if one.times and one.match.search(path))
+            found = next((one for one in fitting if self._may_end(path, one.how)), None)
             if found is None:
                 return None
             found.times -= 1
@@ -137,9 +142,13 @@ class Faults:
         with self._lock:
             self.connections.add(connection)
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: Connection, ended: How | None) -> None:
         with self._lock:
             self.connections.discard(connection)
+            (self._seemed_well.add if ended in _SEEM_WELL else self._seemed_well.discard)(_log_of(connection.path))
+
+    def _may_end(self, path: str, how: How) -> bool:
+        return how not in _SEEM_WELL or _log_of(path) not in self._seemed_well
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
         start = 0
@@ -149,3 +158,9 @@ class Faults:
             start += size
         if start < len(data):
             yield data[start:]
+
+
+def _log_of(path: str) -> str:
+    """The container's, however it is asked for."""
+    found = re.search(r"(.*/log)\?(?:.*&)?container=([^&]*)", path)
+    return f"{found[1]} {found[2]}" if found else path.partition("?")[0]

@@ -50,16 +50,17 @@ class Stream:
             self.connection.event.clear()
             await self.wait(1.0)
 
-    async def wait(self, seconds: float) -> bool:
-        """For a ring or a cut; whether there was one. Clear the event before looking at what it tells of."""
+    async def wait(self, seconds: float) -> None:
+        """For a ring or a cut, or so long. Clear the event before looking at what it tells of."""
         if self._request.transport is None or self._request.transport.is_closing():
             raise ConnectionResetError
+        # A hundred logs wait a thousand times a second: wait_for would make a task each time.
+        timer = asyncio.get_running_loop().call_later(seconds, self.connection.event.set)
         try:
-            await asyncio.wait_for(self.connection.event.wait(), seconds)
-        except TimeoutError:
-            return False
+            await self.connection.event.wait()
+        finally:
+            timer.cancel()
         self.check_cut()
-        return True
 
     def check_cut(self) -> None:
         """Raises Ended where the connection is to be cut at once; otherwise it is when more is sent."""
@@ -89,6 +90,7 @@ async def open_stream(
     response.enable_chunked_encoding()
     stream = Stream(request, response, faults, connection)
     faults.add(connection)
+    how: How | None = None
     try:
         with bell.listening(event):
             await stream.wait_while_stalled()
@@ -96,11 +98,12 @@ async def open_stream(
             stream.check_cut()
             yield stream
     except Ended as ended:
-        await stream.end(ended.how)
+        how = ended.how
+        await stream.end(how)
     except ConnectionError:
         pass  # nobody listens any more
     finally:
-        faults.remove(connection)
+        faults.remove(connection, how)
 
 
 def reset(transport: asyncio.BaseTransport) -> None:

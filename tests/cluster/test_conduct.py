@@ -213,6 +213,12 @@ def test_a_log_may_break_anywhere(cluster: RunningCluster, how: Any, data: bytes
     assert cluster.faults.open("/log") == 0
 
 
+def test_a_log_seems_to_end_well_too_early_only_once(cluster: RunningCluster, ask: Any) -> None:
+    cluster.model.write("web-1", "main", b"one")
+    cluster.faults.cut_next("/log", "end", after=1, times=2)
+    assert [ask(LOG).content for _ in range(4)] == [b"o", b"one\n", b"o", b"one\n"]
+
+
 def test_a_log_may_stall_and_trickle(cluster: RunningCluster) -> None:
     cluster.faults.stall("/log")
     log = Followed(cluster, f"{LOG}?follow=true")
