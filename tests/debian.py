@@ -48,6 +48,10 @@ class DebianTree:
             return self.root / name
         return self.root / "programs" / Path(name).name
 
+    def environment(self) -> dict[str, str]:
+        """For a program that is executed by its own path: where its libraries are."""
+        return {} if self.is_installed else {"LD_LIBRARY_PATH": _libraries(self.root, self.root)}
+
     def provides(self, patterns: Sequence[str]) -> bool:
         return all(any(self.root.glob(pattern)) for pattern in patterns)
 
@@ -143,8 +147,7 @@ def _apt(*arguments: str, cwd: Path | None = None) -> str:
 
 def _write_scripts(fresh: Path, target: Path) -> None:
     """A script for each program. It executes the program by its true path, from which some find their own files."""
-    libraries = sorted({target / path.parent.relative_to(fresh) for path in fresh.glob("**/*.so.*")})
-    search = shlex.quote(":".join(map(str, libraries)))
+    search = shlex.quote(_libraries(fresh, target))
     scripts = fresh / "programs"
     scripts.mkdir()
     for program in _programs(fresh):
@@ -155,6 +158,10 @@ def _write_scripts(fresh: Path, target: Path) -> None:
             f'export LD_LIBRARY_PATH\nexec {true_path} "$@"\n'
         )
         script.chmod(0o755)
+
+
+def _libraries(tree: Path, target: Path) -> str:
+    return ":".join(sorted({str(target / path.parent.relative_to(tree)) for path in tree.glob("**/*.so.*")}))
 
 
 def _programs(tree: Path) -> list[Path]:

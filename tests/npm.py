@@ -12,6 +12,17 @@ from pathlib import Path
 import pytest
 
 
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def locked_npm_file(name: str) -> Path:
+    """A file of the packages that `package-lock.json` pins, as `make check` installs them; skipped as below."""
+    done = subprocess.run(["make", "node_modules/.stamp"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"npm ci failed: {done.stderr[-500:]}")
+    return ROOT / "node_modules" / name
+
+
 def npm_program(package: str, version: str, name: str) -> Path:
     """For a test, which is skipped where there is no npm or no registry; in CI it fails."""
     folder = Path(tempfile.gettempdir()) / f"tailsvc-npm-{os.getuid()}" / f"{name}-{version}"

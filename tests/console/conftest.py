@@ -1,4 +1,4 @@
-"""Somebody who has logged in, and looks at the pages through Django as a browser would."""
+"""Somebody who has logged in: through Django, which is quick, or in a real browser (see `browsing`)."""
 
 import re
 
@@ -9,9 +9,10 @@ from django.test import Client
 from apps.accounts.abilities import Role
 from apps.accounts.models import Team, User
 from tests.api.conftest import log_in, some_address
+from tests.console.browsing import chromium, logged_in, service, visitor
 from tests.factories.accounts import make_member, make_team
 
-__all__ = ["Person", "person"]
+__all__ = ["Person", "chromium", "logged_in", "person", "service", "visitor"]
 
 
 class Person:
