@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "apps.http",
     "apps.accounts",
     "apps.streams",
+    "apps.clusters",
     "apps.tail",
     "apps.ingest",
     "apps.query",

@@ -12,6 +12,7 @@ OPENS_MAINTENANCE = {
     "apps.accounts.middleware",  # Django's admin, for operators
     "apps.accounts.provisioning",  # a team that is not there yet has no scope
     "apps.accounts.upkeep",  # Celery
+    "apps.clusters.lookups",  # the collector works for every team
     "apps.ingest.usage",  # Celery
     "apps.compaction.services",  # Celery
     "apps.lifecycle.upkeep",  # Celery
