@@ -11,10 +11,15 @@ from tailsvc.objects.forms import Fields
 
 # Of objects and arrays; our kinds need nine.
 DEPTH = 64
+_TOO_DEEP = f"the body nests deeper than {DEPTH}"
 
 
 class Unreadable(ValueError):
-    """The text says why."""
+    """The text says why; `line` (of YAML, from 1) where."""
+
+    def __init__(self, why: str, line: int | None = None) -> None:
+        super().__init__(why)
+        self.line = line
 
 
 def read_json(body: bytes) -> Any:
@@ -31,16 +36,31 @@ def read_json(body: bytes) -> Any:
 def read_yaml(body: bytes) -> Any:
     try:
         text = body.decode()
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.CSafeLoader)):
-            raise Unreadable("aliases are not taken")
+        _look_through(text)
         found = yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader's subclass)
         orjson.dumps(found)  # dates, bytes and the like
         _check(found)
     except Unreadable:
         raise
     except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
-        raise Unreadable(f"the body is not YAML of JSON's kind: {' '.join(str(error).split())[:300]}") from None
+        why = f"the body is not YAML of JSON's kind: {' '.join(str(error).split())[:300]}"
+        raise Unreadable(why, _line(getattr(error, "problem_mark", None))) from None
     return found
+
+
+def _look_through(text: str) -> None:
+    """Before anything is made of it: what nests deep would take minutes, and all of the stack."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise Unreadable("aliases are not taken", _line(event.start_mark))
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH:
+            raise Unreadable(_TOO_DEEP, _line(event.start_mark))
+
+
+def _line(mark: Any) -> int | None:
+    return mark.line + 1 if mark else None
 
 
 def print_yaml(document: Any) -> bytes:
@@ -90,4 +110,4 @@ def _check_depth(value: Any) -> None:
         level = [one for holder in inner for one in (holder.values() if isinstance(holder, dict) else holder)]
         if not level:
             return
-    raise Unreadable(f"the body nests deeper than {DEPTH}")
+    raise Unreadable(_TOO_DEEP)
