@@ -28,13 +28,14 @@ class Rule:
     - `agent`: the stream's ingest token.
     - `member`: a page of a team for its members who have logged in, with what their role allows; `test_console`
       walks them.
+    - `follower`: as `member`, but its answer has no end; `test_console_live` asks for it.
     - `organisation`: as `caller`, of a team that the path names; `test_ignite` walks them, over gRPC too.
 
     `query` is sent along where a request without it would be refused for another reason; `beside` is what is given
     with the ability: nobody may hand on what they have not got.
     """
 
-    who: Literal["anybody", "session", "caller", "agent", "organisation", "member"]
+    who: Literal["anybody", "session", "caller", "agent", "organisation", "member", "follower"]
     ability: Ability | None = None
     body: Any = None
     query: str = ""
@@ -123,6 +124,11 @@ RULES: dict[Key, Rule] = {
     ("POST", f"{_STREAM}/builds/<str:build>/finish"): needs(Ability.LIFECYCLE_WRITE, {"status": "failed"}),
     ("GET", f"{_STREAM}/builds/<str:build>/log"): needs(Ability.STREAMS_READ),
     ("GET", f"{_STREAM}/builds/<str:build>/follow"): needs(Ability.STREAMS_READ),
+    ("GET", "api/clusters"): needs(Ability.TEAM_MANAGE),
+    ("POST", "api/clusters"): needs(
+        Ability.TEAM_MANAGE, {"name": "new", "kubeconfig": "{kubeconfig}", "namespaces": ["default"]}
+    ),
+    ("DELETE", "api/clusters/<str:cluster>"): needs(Ability.TEAM_MANAGE),
     ("GET", "api/usage"): needs(Ability.STREAMS_READ),
     ("GET", "api/user/streams"): needs(Ability.STREAMS_READ),
     ("GET", "api/user/plan"): needs(Ability.STREAMS_READ),
@@ -173,7 +179,30 @@ RULES: dict[Key, Rule] = {
     ("GET", f"{_TEAMS_PAGES}/streams/new"): page(Ability.STREAMS_CREATE),
     ("POST", f"{_TEAMS_PAGES}/streams/new"): page(Ability.STREAMS_CREATE, {"name": "new"}),
     ("GET", f"{_STREAMS_PAGES}/"): page(Ability.STREAMS_READ),
-    ("GET", f"{_STREAMS_PAGES}/start/"): page(Ability.STREAMS_READ),
+    ("GET", f"{_STREAMS_PAGES}/rows"): page(Ability.STREAMS_READ, query="?older=9000000000000000-1"),
+    ("GET", f"{_STREAMS_PAGES}/histogram"): page(Ability.STREAMS_READ),
+    ("GET", f"{_STREAMS_PAGES}/facets"): page(Ability.STREAMS_READ, query="?facet=level"),
+    ("GET", f"{_STREAMS_PAGES}/lines/<int:event>"): page(Ability.STREAMS_READ),
+    ("GET", f"{_STREAMS_PAGES}/lines/<int:event>/surroundings"): page(Ability.STREAMS_READ),
+    ("GET", f"{_STREAMS_PAGES}/completion"): page(Ability.STREAMS_READ, query="?before=level:"),
+    ("GET", f"{_STREAMS_PAGES}/export"): page(Ability.STREAMS_READ),
+    ("GET", f"{_STREAMS_PAGES}/live"): Rule("follower", Ability.STREAMS_READ),
+    ("GET", f"{_STREAMS_PAGES}/start/"): page(Ability.STREAMS_ISSUE_TOKEN),
+    ("POST", f"{_STREAMS_PAGES}/start/"): page(Ability.STREAMS_ISSUE_TOKEN, query="?with=ship"),
+    ("GET", f"{_STREAMS_PAGES}/start/arrived"): page(Ability.STREAMS_ISSUE_TOKEN),
+    ("GET", f"{_STREAMS_PAGES}/settings/"): page(Ability.STREAMS_UPDATE),
+    ("POST", f"{_STREAMS_PAGES}/settings/"): page(Ability.STREAMS_UPDATE, {"name": "renamed"}),
+    ("POST", f"{_STREAMS_PAGES}/settings/delete"): page(Ability.STREAMS_DELETE),
+    ("GET", f"{_STREAMS_PAGES}/tokens/"): page(Ability.STREAMS_ISSUE_TOKEN),
+    ("POST", f"{_STREAMS_PAGES}/tokens/"): page(Ability.STREAMS_ISSUE_TOKEN, {"days": "30"}),
+    ("POST", f"{_STREAMS_PAGES}/tokens/<uuid:jti>/revoke"): page(Ability.STREAMS_ISSUE_TOKEN),
+    ("GET", f"{_STREAMS_PAGES}/rejected/"): page(Ability.STREAMS_READ),
+    ("POST", f"{_TEAMS_PAGES}/streams/<str:deleted>/restore"): page(Ability.STREAMS_DELETE),
+    ("GET", f"{_TEAMS_PAGES}/settings/tokens/"): page(Ability.TOKENS_MANAGE),
+    ("POST", f"{_TEAMS_PAGES}/settings/tokens/"): page(
+        Ability.TOKENS_MANAGE, {"name": "new", "abilities": "streams:read", "days": "30"}
+    ),
+    ("POST", f"{_TEAMS_PAGES}/settings/tokens/<int:token_id>/revoke"): page(Ability.TOKENS_MANAGE),
     ("GET", "console/<path:path>"): SESSION,
 }
 # Dialects whose errors have forms of their own, which they get in front of Django.

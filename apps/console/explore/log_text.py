@@ -59,6 +59,16 @@ def to_html(text: str, *, words: Sequence[str] = (), most: int | None = None, ma
     return SafeString(found)
 
 
+def raw_to_html(raw: bytes, *, most: int, words: Sequence[str] = (), many_lines: bool = False) -> SafeString:
+    """A raw line as `to_html` shows it. Of one with many megabytes no more is read than is shown."""
+    text = raw[: 4 * most].decode("utf-8", "replace")
+    if len(text) <= most and len(raw) <= 4 * most:
+        return to_html(text, words=words, many_lines=many_lines)
+    rest = len(raw) - len(text[:most].encode())
+    shown = to_html(text[:most], words=words, many_lines=many_lines)
+    return SafeString(f'{shown}<i class="more"> … {rest:,} more bytes</i>')
+
+
 def symbol(character: str) -> str:
     """What stands for a character that must not be itself."""
     if character < " ":

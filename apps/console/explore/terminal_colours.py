@@ -43,7 +43,10 @@ class Pen:
         """Behind `ESC [ sequence m`; None if there is anything in it that is not on the list."""
         return _after(self, sequence)
 
-    def _basic(self, code: int) -> Self | None:
+    def with_colour(self, colour: int, *, is_ground: bool) -> Self:
+        return replace(self, ground=colour) if is_ground else replace(self, colour=colour)
+
+    def basic(self, code: int) -> Self | None:
         if code in _WEIGHTS:
             return replace(self, weights=self.weights | {_WEIGHTS[code]})
         if code in _ENDS:
@@ -65,10 +68,9 @@ def _after(pen: Pen, sequence: str) -> Pen | None:
         code = codes.pop(0)
         if code in (_FOREGROUND, _BACKGROUND):
             colour = _colour(codes)
-            name = "colour" if code == _FOREGROUND else "ground"
-            found = None if colour is None else replace(found, **{name: colour})
+            found = None if colour is None else found.with_colour(colour, is_ground=code == _BACKGROUND)
         else:
-            found = Pen() if code == 0 else found._basic(code)
+            found = Pen() if code == 0 else found.basic(code)
     return found
 
 
