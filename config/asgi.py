@@ -18,7 +18,8 @@ _django = get_asgi_application()
 
 from django.conf import settings  # noqa: E402 (after Django's set-up)
 
-from apps.feldera import logs as feldera  # noqa: E402 (after Django's set-up)
+from apps.console.explore import live as explore  # noqa: E402 (after Django's set-up)
+from apps.feldera import logs as feldera  # noqa: E402
 from apps.feldera.asgi import in_feldera_form  # noqa: E402
 from apps.http import routing  # noqa: E402
 from apps.http.asgi import Endpoint, Receive, Scope, Send, with_small_bodies  # noqa: E402
@@ -46,6 +47,7 @@ _reads = query.in_front_of(django_application)
 # Answers without an end and Kubernetes' API, and behind them the rest.
 LIVE_ROUTES = [
     LiveRoute(tails.ROUTE, tails.tail),
+    LiveRoute(explore.ROUTE, explore.live),
     LiveRoute(builds.ROUTE, builds.follow),
     LiveRoute(feldera.ROUTE, feldera.logs, feldera.refuse),
     *ignite.live_routes(),
