@@ -14,10 +14,11 @@ from apps.accounts.callers import PlanLimits
 from apps.accounts.errors import RuleBroken
 from apps.accounts.models import Team
 from apps.console.pages import TeamPage
+from apps.console.templatetags.console import hours
 from apps.engine import store
 from apps.streams import services
 from apps.streams.models import Stream
-from apps.streams.serializers import NAME_CHARS, RETENTION_HOURS_MAX
+from apps.streams.serializers import NAME_CHARS
 from tailsvc.queries import Head, Selection
 from tailsvc.storage.base import StreamSize
 
@@ -68,9 +69,10 @@ class StreamForm(forms.Form):
     description = forms.CharField(max_length=1000, required=False)
     retention_hours = forms.TypedChoiceField(label="Keep logs for", coerce=int, empty_value=None, required=False)
 
-    def __init__(self, *args: object, plan: PlanLimits, **kwargs: object) -> None:
+    def __init__(self, *args: object, plan: PlanLimits, keep: int | None = None, **kwargs: object) -> None:
+        """`keep`: what is set now, perhaps by the API to a time that the list has not."""
         super().__init__(*args, **kwargs)  # type: ignore[arg-type]
-        self.fields["retention_hours"].choices = retention_choices(plan)  # type: ignore[attr-defined]
+        self.fields["retention_hours"].choices = retention_choices(plan, keep)  # type: ignore[attr-defined]
         for name, field in self.fields.items():
             field.widget.attrs["id"] = f"id_{name}"
 
@@ -100,12 +102,10 @@ class NewStreamPage(TeamPage):
         return self.render("console/new_stream.html", form=form, status=422)
 
 
-def retention_choices(plan: PlanLimits) -> list[tuple[object, str]]:
+def retention_choices(plan: PlanLimits, keep: int | None = None) -> list[tuple[object, str]]:
     """Round times within the plan; the plan's own is what one gets without choosing."""
-    from apps.console.templatetags.console import hours
-
-    offered = [24, 72, 168, 336, 720, 2160, 4320, 8784, RETENTION_HOURS_MAX]
-    within = [count for count in offered if count < plan.retention_hours]
+    offered = {24, 72, 168, 336, 720, 2160, 4320, 8760, 26280} | ({keep} if keep else set())
+    within = sorted(count for count in offered if count < plan.retention_hours or count == keep)
     return [("", f"{hours(plan.retention_hours)} (the plan's limit)"), *((count, hours(count)) for count in within)]
 
 
@@ -122,10 +122,10 @@ def restorable(now: datetime) -> list[Stream]:
 
 def _row(stream: Stream, head: Head | None, size: StreamSize, plan: PlanLimits, now: datetime) -> Row:
     last_at = head.appended_at if head else None
-    hours = int(stream.retention(plan.retention_hours) / timedelta(hours=1))
+    kept = int(stream.retention(plan.retention_hours) / timedelta(hours=1))
     counts = _counts_of_last_hour(stream, last_at, now)
     recent = sum(counts[-_RATE_MINUTES:]) / _RATE_MINUTES
-    return Row(stream, size, last_at, hours, recent, _sparks(counts))
+    return Row(stream, size, last_at, kept, recent, _sparks(counts))
 
 
 def _counts_of_last_hour(stream: Stream, last_at: int | None, now: datetime) -> list[int]:

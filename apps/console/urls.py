@@ -3,9 +3,10 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from apps.console import device, onboarding, pages, people, streams
+from apps.console import device, ingest_tokens, onboarding, pages, people, stream_settings, streams, tokens
 
-_STREAM = "console/<str:team>/streams/<str:stream>"
+_TEAM = "console/<str:team>"
+_STREAM = f"{_TEAM}/streams/<str:stream>"
 
 urlpatterns = [
     path("", people.HomePage.as_view(), name="home"),
@@ -18,5 +19,14 @@ urlpatterns = [
     path("console/<str:team>/streams/new", streams.NewStreamPage.as_view(), name="console-new-stream"),
     path(f"{_STREAM}/", include("apps.console.explore.urls")),
     path(f"{_STREAM}/start/", onboarding.OnboardingPage.as_view(), name="console-onboarding"),
+    path(f"{_STREAM}/start/arrived", onboarding.ArrivedPart.as_view(), name="console-arrived"),
+    path(f"{_STREAM}/settings/", stream_settings.SettingsPage.as_view(), name="console-stream-settings"),
+    path(f"{_STREAM}/settings/delete", stream_settings.DeletePage.as_view(), name="console-delete-stream"),
+    path(f"{_STREAM}/tokens/", ingest_tokens.TokensPage.as_view(), name="console-ingest-tokens"),
+    path(f"{_STREAM}/tokens/<uuid:jti>/revoke", ingest_tokens.RevokePage.as_view(), name="console-revoke-ingest"),
+    path(f"{_STREAM}/rejected/", stream_settings.RejectedPage.as_view(), name="console-rejected"),
+    path(f"{_TEAM}/streams/<str:deleted>/restore", stream_settings.RestorePage.as_view(), name="console-restore"),
+    path(f"{_TEAM}/settings/tokens/", tokens.TokensPage.as_view(), name="console-tokens"),
+    path(f"{_TEAM}/settings/tokens/<int:token_id>/revoke", tokens.RevokePage.as_view(), name="console-revoke-token"),
     path("console/<path:path>", pages.NowherePage.as_view()),
 ]

@@ -42,10 +42,11 @@ http {{
 }}
 """
 
+_SYSLOG_NG_HEAD = """@version: 3.35
+options { time-reopen(1); stats-freq(0); keep-hostname(yes); };
+"""
 # A batch is one request. The last line of a body has no newline: that is how syslog-ng joins them.
 _SYSLOG_NG_CONFIGURATION = """
-@version: 3.35
-options {{ time-reopen(1); stats-freq(0); keep-hostname(yes); }};
 source s_access {{ file("{log}" flags(no-parse) follow-freq(0.1)); }};
 destination d_tailsvc {{
     http(
@@ -94,9 +95,16 @@ def running_nginx(folder: Path, *, statuses: Sequence[int]) -> Iterator[Nginx]:
 @contextmanager
 def running_syslog_ng(folder: Path, *, log: Path, url: str, token: str) -> Iterator[subprocess.Popen[bytes]]:
     """Ships the lines of `log`, old and new, to `url`."""
+    with running_syslog_ng_with(folder, _SYSLOG_NG_CONFIGURATION.format(log=log, url=url, token=token)) as process:
+        yield process
+
+
+@contextmanager
+def running_syslog_ng_with(folder: Path, paths: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`paths`: sources, destinations and logs, as they stand in a file of conf.d."""
     tree = required_tree("syslog-ng-core", "syslog-ng-mod-http", provide=[_SYSLOG_NG, _SYSLOG_NG_HTTP])
     configuration = folder / "syslog-ng.conf"
-    configuration.write_text(_SYSLOG_NG_CONFIGURATION.format(log=log, url=url, token=token))
+    configuration.write_text(_SYSLOG_NG_HEAD + paths)
     files = {"--cfgfile": configuration, "--persist-file": folder / "persist", "--pidfile": folder / "pid"}
     files |= {"--control": folder / "control", "--module-path": tree.find(_SYSLOG_NG_HTTP).parent}
     command = [str(tree.program(_SYSLOG_NG)), "--foreground", "--no-caps", "--stderr", *_flat(files)]

@@ -50,6 +50,8 @@ def short_number(count: float) -> str:
 @register.filter
 def hours(count: int) -> str:
     """720 -> 30 days"""
+    if count >= 2 * 365 * 24:
+        return f"{count // (365 * 24)} years"
     if count % 24 or count < 48:
         return f"{count} hour{'' if count == 1 else 's'}"
     return f"{count // 24} days"
