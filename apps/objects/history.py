@@ -57,6 +57,13 @@ def versions_of(teams: list[int]) -> dict[int, int]:
         return dict(ObjectHead.objects.filter(pk__in=teams).values_list("pk", "version"))
 
 
+def teams_with(kind: Kind) -> list[int]:
+    """That have objects of the kind."""
+    with maintenance():
+        found = StoredObject.objects.filter(plural=kind.plural).values_list("team_id", flat=True)
+        return sorted(found.distinct())
+
+
 def objects_at(kind: Kind, version: int, after: str = "") -> Iterator[Document]:
     """By name, those behind `after`, as they were at `version`.
 

@@ -164,13 +164,14 @@ def delete_collection(kind: Kind, listed: Listed, wanted: Deletion, *, now: date
 
 
 def set_status(
-    plural: str, name: str, change: Callable[[Document], Document], *, manager: str, now: datetime
+    plural: str, name: str, change: Callable[[Document], Document], *, manager: str, now: datetime, uid: str = ""
 ) -> Document | None:
-    """For controllers: `change` makes the new status of the old. None where there is no such object."""
+    """For controllers: `change` makes the new status of the old. None where there is no such object, or another of
+    its name than `uid`."""
     kind = KINDS[plural]
     with writing(now) as open_:
         stored = find(kind, name)
-        if stored is None:
+        if stored is None or (uid and str(stored.uid) != uid):
             return None
         status = change(copy.deepcopy(stored.document["status"]))
         options = Options(manager=manager, subresource="status")

@@ -3,6 +3,7 @@
 import typer
 
 from config.cli import tokens, users
+from config.cli.collect import collect
 from config.cli.compact import compact
 from config.cli.doctor import doctor
 from config.cli.grpc import grpc
@@ -26,7 +27,7 @@ app = typer.Typer(
 app.command()(up)
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
-for command in (tail, search, ship, doctor, compact, check, stats, grpc, tls, kubeconfig):
+for command in (tail, search, ship, doctor, compact, check, stats, collect, grpc, tls, kubeconfig):
     app.command()(command)
 
 

@@ -60,7 +60,8 @@ def welcome(home: Home, state: State) -> Program:
 def services(home: Home, state: State, shape: Shape) -> list[Program]:
     """In the order of their start; first those with a probe, which people wait for."""
     secure = [] if shape.tls_port is None else [tls(home, state, shape, shape.tls_port)]
-    return [web(home, state, shape), *secure, grpc(home, state, shape), worker(home, state), beat(home, state)]
+    others = [worker(home, state), beat(home, state), collector(home, state)]
+    return [web(home, state, shape), *secure, grpc(home, state, shape), *others]
 
 
 def web(home: Home, state: State, shape: Shape) -> Program:
@@ -109,6 +110,11 @@ def worker(home: Home, state: State) -> Program:
 def beat(home: Home, state: State) -> Program:
     options = {"--schedule": home.run / "beat", "--loglevel": "WARNING"}
     return _python(home, state, "beat", "celery", "-A", "config.celery", "beat", *_flat(options))
+
+
+def collector(home: Home, state: State) -> Program:
+    """It waits, as a small process, until a team has a cluster."""
+    return _python(home, state, "collector", "config.collect")
 
 
 def _flat(options: Mapping[str, object]) -> list[str]:

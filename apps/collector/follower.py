@@ -1,0 +1,222 @@
+"""One container's log, read to its end: instance after instance, whatever happens to the connections.
+
+Each instance's log is followed while it runs, and read again once it has ended until nothing new comes: a connection
+that is cut may look like the end of the log. What is left of the instance before is read first.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import structlog
+
+from apps.collector.backoff import Backoff
+from apps.collector.cluster import ClusterApi, ClusterError, Wanted
+from apps.collector.writing import Rewound, Source, StreamWriter
+from tailsvc.collect.log_lines import LogLine, LogLines, NoLogLine
+from tailsvc.collect.pods import Container, Phase, containers_of
+from tailsvc.collect.positions import Sieve
+from tailsvc.collect.statuses import Followed
+
+# After so long without a line a log is asked for again: the connection may be dead. Doubled while it stays silent.
+SILENCE_SECONDS = 15.0
+_LONGEST_SILENCE_SECONDS = 300.0
+# What an instance that has ended has left to say arrives within this time; then its connection is given up.
+_LAST_WORDS_SECONDS = 2.0
+# A clean end of the log of a container that runs, as far as we know: its next state is on its way.
+_END_SECONDS = 1.0
+# After a small piece, the next one may wait a little: what comes meanwhile is read at once, which costs a fraction.
+_GATHER_SECONDS = 0.15
+_SMALL_BYTES = 64 * 1024
+_log = structlog.get_logger(__name__)
+
+
+class Follower:
+    """`pod` is (namespace, name). `changed` is called when what `seen` tells has changed, lines apart."""
+
+    def __init__(
+        self,
+        api: ClusterApi,
+        pod: tuple[str, str],
+        container: Container,
+        writer: StreamWriter,
+        source: Source,
+        *,
+        since: int | None,
+        changed: Callable[[], None],
+    ) -> None:
+        self._api = api
+        self._pod = pod
+        self._container = container
+        self._writer = writer
+        self.source = source
+        self._since = since
+        self._changed = changed
+        self._moved = asyncio.Event()  # the container is another than it was
+        self._drained: set[str] = set()  # instances of which everything is read
+        self._seen = Followed()
+        self._silence = SILENCE_SECONDS
+        self._rest: list[LogLine] = []  # where the last reading ended, in the middle of a line
+        self._task = asyncio.create_task(self._follow())
+
+    @property
+    def seen(self) -> Followed:
+        lines = self._writer.stored[self.source.name]
+        done = self._container.id in self._drained
+        error = self._seen.error or self._writer.error
+        is_open = self._seen.is_open and not self._writer.error
+        return Followed(self._container.id, is_open, done, error, lines)
+
+    def is_of(self, api: ClusterApi, writer: StreamWriter) -> bool:
+        return self._api is api and self._writer is writer
+
+    def leave(self) -> None:
+        """The container is gone; what it said last may still be on its way."""
+        self.see(replace(self._container, phase=Phase.TERMINATED))
+
+    def see(self, container: Container) -> None:
+        """What the pod says of it now."""
+        if container != self._container:
+            self._container = container
+            self._moved.set()
+
+    async def close(self) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    def _tell(self, *, is_open: bool, error: str = "") -> None:
+        told = Followed(is_open=is_open, error=error)
+        if told != self._seen:
+            self._seen = told
+            self._changed()
+
+    async def _follow(self) -> None:
+        backoff = Backoff()
+        while True:
+            self._moved.clear()
+            try:
+                if not await self._go_on():
+                    await self._moved.wait()
+                backoff.reset()
+            except Rewound:
+                await asyncio.sleep(0.1)
+            except (ClusterError, NoLogLine) as error:
+                self._tell(is_open=False, error=str(error))
+                retry_after = error.retry_after if isinstance(error, ClusterError) else 0.0
+                await self._pause(max(backoff.next(), retry_after))
+            except Exception:  # noqa: BLE001 (the loop goes on, whatever it is)
+                _log.exception("a log cannot be followed", pod=self._pod, container=self._container.name)
+                self._tell(is_open=False, error="the log cannot be followed")
+                await self._pause(backoff.next())
+
+    async def _pause(self, seconds: float) -> None:
+        """Or less, where the container changes meanwhile."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._moved.wait(), seconds)
+
+    async def _go_on(self) -> bool:
+        """One step; False where there is nothing to do before the container changes."""
+        container = self._container
+        if container.former and container.former not in self._drained:
+            await self._drain(container.former, previous=True)
+        elif container.id and container.id not in self._drained:
+            if container.has_ended:
+                await self._drain(container.id, previous=False)
+            else:
+                await self._read(container.id, previous=False, follow=True)
+                # Where it ended well, its state is about to change; where it did not, it is asked again.
+                await self._pause(_END_SECONDS)
+        else:
+            self._tell(is_open=False)
+            return False
+        return True
+
+    async def _drain(self, instance: str, *, previous: bool) -> None:
+        """Read an ended instance's log until two readings find nothing new. Raises ClusterError."""
+        while True:
+            before = self._rest
+            try:
+                new = await self._read(instance, previous=previous, follow=False)
+            except ClusterError as error:
+                if previous and error.status in {400, 404, 409}:
+                    break  # the cluster has removed it
+                raise
+            if not new and self._rest == before:
+                break
+        if self._rest:
+            await self._put(self._rest)
+            self._rest = []
+        self._drained.add(instance)
+        self._changed()
+
+    async def _read(self, instance: str, *, previous: bool, follow: bool) -> int:
+        """One connection to its end; how many lines were new. Raises ClusterError, NoLogLine, Rewound."""
+        position, round_ = await self._writer.position(self.source)
+        since = self._since if position.second is None else position.second
+        namespace, pod = self._pod
+        wanted = Wanted(namespace, pod, self._container.name, since, previous, follow)
+        sieve, lines, new = Sieve(position), LogLines(since=since is not None), 0
+        async with self._api.log(wanted) as pieces:
+            await self._require(instance, previous=previous)
+            self._tell(is_open=True)
+            async for piece in self._heard(pieces) if follow else pieces:
+                found = [line for line in lines.feed(piece) if sieve.is_new(line.time)]
+                if found:
+                    await self._writer.put(self.source, found, round_)
+                    new += len(found)
+        self._rest = [line for line in lines.finish() if sieve.is_new(line.time)]
+        return new
+
+    async def _require(self, instance: str, *, previous: bool) -> None:
+        """That the log is this instance's. It is asked for by name: read as another's, the later instance's lines would
+        hide those that are left of the earlier one. Raises ClusterError."""
+        pod = await self._api.get("pods", *self._pod)
+        found = next((one for one in containers_of(pod) if one.name == self._container.name), None)
+        if found is None or (found.former if previous else found.id) != instance:
+            raise ClusterError("the container was started again meanwhile", status=409)
+
+    async def _put(self, lines: list[LogLine]) -> None:
+        _, round_ = await self._writer.position(self.source)
+        await self._writer.put(self.source, lines, round_)
+
+    async def _heard(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Until the end, a long silence, or some time after the instance has ended."""
+        instance = self._container.id
+        reading = asyncio.ensure_future(anext(pieces, b""))
+        try:
+            while True:
+                ended = self._container.id != instance or self._container.has_ended
+                patience = _LAST_WORDS_SECONDS if ended else self._silence
+                if not await self._one_of(reading, patience, ended=ended):
+                    self._silence = min(self._silence * 2, _LONGEST_SILENCE_SECONDS)
+                    return
+                if reading.done():
+                    piece = reading.result()
+                    if not piece:
+                        return
+                    self._silence = SILENCE_SECONDS
+                    yield piece
+                    if len(piece) < _SMALL_BYTES:
+                        await asyncio.sleep(_GATHER_SECONDS)
+                    reading = asyncio.ensure_future(anext(pieces, b""))
+        finally:
+            reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ClusterError):
+                await reading
+
+    async def _one_of(self, reading: "asyncio.Future[bytes]", patience: float, *, ended: bool) -> bool:
+        """Something was read, or the container changed; False: neither."""
+        waits: set[asyncio.Future[object]] = {reading}  # type: ignore[arg-type]
+        moved = None if ended else asyncio.ensure_future(self._moved.wait())
+        if moved is not None:
+            waits.add(moved)  # type: ignore[arg-type]
+        try:
+            done, _ = await asyncio.wait(waits, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if moved is not None:
+                moved.cancel()
+        if moved is not None and moved in done:
+            self._moved.clear()
+        return bool(done)

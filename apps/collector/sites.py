@@ -1,0 +1,112 @@
+"""The clusters that are collected from: for each its API, and watches of those namespaces that somebody needs."""
+
+import asyncio
+from collections.abc import Callable, Collection
+
+import structlog
+
+from apps.clusters.lookups import Collected
+from apps.collector.cluster import ClusterApi, ClusterError, Document
+from apps.collector.watching import NamespaceWatch
+
+_log = structlog.get_logger(__name__)
+DEFAULT_NAMESPACE = "default"
+
+
+class Site:
+    """One cluster of one team. `api` is None while its kubeconfig cannot be used; `fault` says why."""
+
+    def __init__(self, registered: Collected, changed: Callable[[], None]) -> None:
+        self.registered = registered
+        self.api: ClusterApi | None = None
+        self.fault = registered.fault
+        self._changed = changed
+        self._pods: dict[str, NamespaceWatch] = {}
+        self._events: dict[str, NamespaceWatch] = {}
+        self._news: list[Document] = []
+
+    async def connect(self) -> None:
+        if self.registered.kubeconfig is None:
+            return
+        try:
+            self.api = await ClusterApi.connect(self.registered.kubeconfig, anywhere=self.registered.anywhere)
+        except ClusterError as error:
+            self.fault = str(error)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(watch.close() for watch in (*self._pods.values(), *self._events.values())))
+        if self.api is not None:
+            await self.api.close()
+
+    async def watch(self, namespaces: Collection[str]) -> None:
+        """These and no others."""
+        if self.api is None:
+            return
+        allowed = set(namespaces) & self.registered.namespaces
+        for namespace in allowed - self._pods.keys():
+            self._pods[namespace] = NamespaceWatch(self.api, "pods", namespace, self._changed)
+            self._events[namespace] = NamespaceWatch(self.api, "events", namespace, self._changed, self._news.append)
+        for namespace in self._pods.keys() - allowed:
+            await asyncio.gather(self._pods.pop(namespace).close(), self._events.pop(namespace).close())
+
+    def pod(self, namespace: str, name: str) -> Document | None:
+        watch = self._pods.get(namespace)
+        return None if watch is None else watch.objects.get(name)
+
+    def pods(self, namespace: str) -> list[Document]:
+        watch = self._pods.get(namespace)
+        return [] if watch is None else list(watch.objects.values())
+
+    def is_known(self, namespace: str) -> bool:
+        """Whether a pod that is not found there is not there."""
+        watch = self._pods.get(namespace)
+        return watch is not None and watch.is_known and not watch.error
+
+    def error(self, namespace: str) -> str:
+        """Why nothing is known of its pods."""
+        if self.fault:
+            return self.fault
+        watch = self._pods.get(namespace)
+        return "" if watch is None else watch.error
+
+    def news(self) -> list[Document]:
+        """The events that came since this was asked last."""
+        found, self._news[:] = list(self._news), []
+        return found
+
+    def events(self) -> list[Document]:
+        """All that the cluster still knows."""
+        return [event for watch in self._events.values() for event in watch.objects.values()]
+
+
+class Sites:
+    """All there are, by (team, name)."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._sites: dict[tuple[int, str], Site] = {}
+
+    def find(self, team_id: int, name: str) -> Site | None:
+        return self._sites.get((team_id, name))
+
+    def all(self) -> list[Site]:
+        return list(self._sites.values())
+
+    def teams(self) -> set[int]:
+        return {team_id for team_id, _ in self._sites}
+
+    async def become(self, registered: Collection[Collected]) -> None:
+        """What was registered anew is another cluster, whatever its name."""
+        wanted = {(one.team_id, one.name): one for one in registered}
+        for key, site in list(self._sites.items()):
+            if wanted.get(key) != site.registered:
+                del self._sites[key]
+                await site.close()
+        for key, one in wanted.items():
+            if key not in self._sites:
+                site = Site(one, self._changed)
+                await site.connect()
+                self._sites[key] = site
+
+    async def close(self) -> None:
+        await self.become(())

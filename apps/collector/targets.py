@@ -1,0 +1,83 @@
+"""A PodLogStream, and what was found for it: its cluster, its pod, its stream."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from apps.collector.cluster import Document
+from apps.collector.sites import DEFAULT_NAMESPACE, Site, Sites
+from apps.collector.writing import Source
+from apps.streams.lookups import IngestGrant
+from tailsvc.collect.pods import Container, containers_of, resource_of, uid_of
+
+# Where the lines of a pod go, if its PodLogStream says so.
+RESOURCE = "tilt.dev/resource"
+
+
+@dataclass(slots=True)
+class Target:
+    """`error` says why nothing can be followed. Without one and without a pod, nothing is known yet."""
+
+    team_id: int
+    declared: Document
+    site: Site | None = None
+    pod: Document | None = None
+    containers: list[Container] = field(default_factory=list)
+    stream: IngestGrant | None = None
+    error: str = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.declared["metadata"]["name"])
+
+    @property
+    def cluster(self) -> str:
+        return str(self.declared["spec"]["cluster"])
+
+    @property
+    def namespace(self) -> str:
+        return str(self.declared["spec"].get("namespace") or DEFAULT_NAMESPACE)
+
+    @property
+    def pod_name(self) -> str:
+        return str(self.declared["spec"]["pod"])
+
+    @property
+    def since(self) -> int | None:
+        """In whole seconds since 1970-01-01 UTC."""
+        text = self.declared["spec"].get("sinceTime")
+        return int(datetime.fromisoformat(text).timestamp()) if text else None
+
+    @property
+    def resource(self) -> str:
+        """The name of the stream that the lines go to."""
+        annotations = self.declared["metadata"].get("annotations") or {}
+        return str(annotations.get(RESOURCE) or resource_of(self.pod or {}))
+
+    def source(self, container: Container) -> Source:
+        uid = uid_of(self.pod or {})
+        return Source(f"k8s/{self.cluster}/{self.namespace}/{uid}/{container.name}", self.pod_name, container.name)
+
+    def find(self, sites: Sites) -> None:
+        """The pod and its containers, or why there are none. Another team's cluster looks like one without the pod."""
+        missing = f"pod not found: {self.namespace}/{self.pod_name}"
+        self.site = sites.find(self.team_id, self.cluster)
+        if self.site is None:
+            self.error = missing
+        elif self.namespace not in self.site.registered.namespaces:
+            self.error = f"the cluster {self.cluster} is not collected from in the namespace {self.namespace}"
+        elif (pod := self.site.pod(self.namespace, self.pod_name)) is not None:
+            self.pod, self.containers = pod, self._selected(pod)
+        elif error := self.site.error(self.namespace):
+            self.error = error
+        elif self.site.is_known(self.namespace):
+            self.error = missing
+
+    def _selected(self, pod: Document) -> list[Container]:
+        spec = self.declared["spec"]
+        return containers_of(pod, spec.get("onlyContainers") or (), spec.get("ignoreContainers") or ())
+
+
+def needed_namespaces(targets: Iterable[Target], site: Site) -> set[str]:
+    registered = site.registered
+    return {one.namespace for one in targets if (one.team_id, one.cluster) == (registered.team_id, registered.name)}

@@ -1,0 +1,89 @@
+"""What there is of a kind in a namespace, kept up to date by a list and a watch behind it."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+
+import structlog
+
+from apps.collector.backoff import Backoff
+from apps.collector.cluster import ClusterApi, ClusterError, Document
+
+_log = structlog.get_logger(__name__)
+Hear = Callable[[Document], None]
+
+
+class NamespaceWatch:
+    """`objects` by name, once `is_known`; `error` while it cannot be kept up to date, "" otherwise.
+
+    `changed` is called after each change; `hear` with each object that came or changed, those of the first list too.
+    """
+
+    def __init__(
+        self, api: ClusterApi, kind: str, namespace: str, changed: Callable[[], None], hear: Hear | None = None
+    ) -> None:
+        self._api = api
+        self._kind = kind
+        self._namespace = namespace
+        self._changed = changed
+        self._hear = hear or (lambda _: None)
+        self.objects: dict[str, Document] = {}
+        self.is_known = False
+        self.error = ""
+        self._task = asyncio.create_task(self._keep())
+
+    async def close(self) -> None:
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _keep(self) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                version = await self._list()
+                backoff.reset()
+                await self._watch_from(version)
+            except ClusterError as error:
+                if error.is_gone:
+                    continue  # a new list tells everything
+                self._fail(error)
+                await asyncio.sleep(max(backoff.next(), error.retry_after))
+
+    def _fail(self, error: ClusterError) -> None:
+        what = "watching" if self.is_known else "reading"
+        said = f"{what} {self._kind}: {error}"
+        if said != self.error:
+            _log.warning("a cluster cannot be watched", kind=self._kind, namespace=self._namespace, error=str(error))
+            self.error = said
+            self._changed()
+
+    async def _list(self) -> str:
+        found, version = await self._api.list_all(self._kind, self._namespace)
+        self.objects = {one["metadata"]["name"]: one for one in found}
+        self.is_known, self.error = True, ""
+        for one in found:
+            self._hear(one)
+        self._changed()
+        return version
+
+    async def _watch_from(self, version: str) -> None:
+        """For ever, one watch after the other. Raises ClusterError."""
+        while True:
+            # The end of a watch is no error; but a cluster that ends them at once is not asked in a loop.
+            not_before = asyncio.get_running_loop().time() + random.uniform(0.5, 1.5)
+            async for type_, one in self._api.watch(self._kind, self._namespace, version):
+                version = one["metadata"].get("resourceVersion") or version
+                if type_ != "BOOKMARK":
+                    self._take(type_, one)
+            await asyncio.sleep(max(0.0, not_before - asyncio.get_running_loop().time()))
+
+    def _take(self, type_: str, one: Document) -> None:
+        name = one["metadata"]["name"]
+        if type_ == "DELETED":
+            self.objects.pop(name, None)
+        else:
+            self.objects[name] = one
+            self._hear(one)
+        self._changed()

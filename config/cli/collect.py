@@ -1,0 +1,16 @@
+"""`tailsvc collect`."""
+
+import typer
+
+from config.cli.connect import connect
+from config.cli.options import HomeOption
+from config.runtime.home import Home
+
+
+def collect(home: HomeOption = None) -> None:
+    """Collect from the teams' clusters, for a service whose parts run apart; `up` does it by itself."""
+    connect(Home.at(home))
+
+    from config.collect import run
+
+    raise typer.Exit(run())
