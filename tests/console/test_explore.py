@@ -215,6 +215,17 @@ def test_the_histogram_counts_every_line_by_what_it_is(person: Person) -> None:
     assert len(drawn["starts"]) == len(drawn["counts"]["error"]) <= 122
 
 
+def test_what_is_fetched_later_is_of_the_same_time(person: Person) -> None:
+    explore = Explore(person, [minutes_ago(1)])
+    frozen = unescape(re.findall(r'data-frozen="([^"]*)"', explore.text("?last=15m"))[0])
+    assert frozen.startswith("?last=15m&at=")
+    explore.append([Event(now(), b"later", level="LATER")])
+    assert explore.json(f"histogram{frozen}")["total"] == 1
+    assert "LATER" not in explore.text(f"facets{frozen}&facet=level")
+    assert ids(explore.text(f"rows{frozen}&older={now() + MINUTE}-99")) == [1]
+    assert explore.get("histogram?at=soon").status_code == 422
+
+
 def test_the_histogram_of_everything_begins_with_the_first_line(person: Person) -> None:
     explore = Explore(person, [minutes_ago(10), minutes_ago(1)])
     drawn = explore.json("histogram?last=all")

@@ -130,6 +130,10 @@ def test_the_last_so_long_ends_now_and_begins_no_earlier_than_logs_are_kept() ->
     end = round(NOW.timestamp() * 1000)
     week = timedelta(days=7)
     assert Last("15m").bounds(NOW, week) == Bounds(end - 900_000, end)
+    assert Last("15m").bounds(NOW, week, end - 60_000) == Bounds(end - 960_000, end - 60_000)
+    assert Last("15m").bounds(NOW, week, end + 60_000) == Last("15m").bounds(NOW, week)
+    # A moment ago it was within what is kept.
+    assert Last("167h").bounds(NOW, week, end - 2 * 3_600_000) == Bounds(None, end - 2 * 3_600_000)
     assert Last("30d").bounds(NOW, week) == Last("all").bounds(NOW, week) == Bounds(None, end)
 
 

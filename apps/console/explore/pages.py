@@ -19,16 +19,19 @@ from apps.console.explore.search import Refused, Search, read_search
 from apps.console.explore.view import View
 from apps.console.pages import TeamPage
 from apps.query import exports, scrolling, services
+from apps.query.questions import Question, whole_number
 from apps.query.rendering import NDJSON
 from apps.query.walks import Asked
 from apps.streams.models import Stream
 from apps.streams.services import find_stream
+from tailsvc import limits
 from tailsvc.errors import InvalidQuery
 from tailsvc.events import StoredEvent
 from tailsvc.queries import Direction, Position
 from tailsvc.tail.places import write_place
 
 _LARGEST = 2**63 - 1
+_LATEST_MS = limits.LATEST_MICROS // 1000
 _AROUND = 10
 # Names of attributes are those of the newest events.
 _SEEN_EVENTS = 100
@@ -58,6 +61,14 @@ class StreamPage(TeamPage):
         params = self.request.GET
         return read_search(params, dict(params.lists()), zone=self.browsers_zone)
 
+    def question(self, asked: Asked) -> Question:
+        return self.search.question(self.now, asked.plan_retention, self._at_ms)
+
+    @property
+    def _at_ms(self) -> int | None:
+        """When a window that ends now ends: parts of a page look at the same time as the page did."""
+        return whole_number(self.request.GET, "at", low=0, high=_LATEST_MS)
+
     @cached_property
     def looks(self) -> rows.Looks:
         return rows.Looks.of(self.search, self.browsers_zone)
@@ -82,7 +93,7 @@ class ExplorePage(StreamPage):
         )
 
     def _view(self, asked: Asked) -> View:
-        question = self.search.question(self.now, asked.plan_retention)
+        question = self.question(asked)
         screen, head = scrolling.newest(asked, question, limit=rows.PAGE_ROWS, now=self.now)
         view = View(
             self.search,
@@ -122,7 +133,7 @@ class RowsPart(StreamPage):
         is_older = "older" in params
         place = _read_place(params["older"] if is_older else params.get("newer", ""))
         direction = Direction.NEWEST_FIRST if is_older else Direction.OLDEST_FIRST
-        question = self.search.question(self.now, asked.plan_retention)
+        question = self.question(asked)
         found = scrolling.beyond(asked, question, place, direction, limit=rows.PAGE_ROWS, now=self.now)
         # Looks like HTML and is: every text in it went through log_text.
         html = mark_safe(rows.rows(found.events, self.looks, chosen=self.search.line))  # noqa: S308
@@ -132,7 +143,7 @@ class RowsPart(StreamPage):
 class HistogramPart(StreamPage):
     def get(self, request: HttpRequest, stream: str) -> HttpResponse:  # noqa: ARG002 (Django's signature)
         asked = self.find(stream)
-        drawing = numbers.draw(asked, self.search.question(self.now, asked.plan_retention), now=self.now)
+        drawing = numbers.draw(asked, self.question(asked), now=self.now)
         told = {
             "interval": drawing.interval_ms,
             "start": drawing.start_ms,
@@ -149,7 +160,7 @@ class FacetsPart(StreamPage):
 
     def get(self, request: HttpRequest, stream: str) -> HttpResponse:
         asked, field = self.find(stream), request.GET.get("facet", "")
-        question = self.search.question(self.now, asked.plan_retention)
+        question = self.question(asked)
         found = facets.count(asked, question, field, self.search, now=self.now)
         return self.render("console/explore_facet.html", facet=found)
 
@@ -198,8 +209,9 @@ class CompletionPart(StreamPage):
         }
         return HttpResponse(orjson.dumps(told), content_type="application/json")
 
-    def _question(self, asked: Asked) -> Any:
-        return replace(self.search, query="", clauses=()).question(self.now, asked.plan_retention)
+    def _question(self, asked: Asked) -> Question:
+        """Without the rest of the query, which is being typed."""
+        return replace(self.search, query="", clauses=()).question(self.now, asked.plan_retention, self._at_ms)
 
     def _values(self, asked: Asked, field: str) -> list[tuple[str, int]]:
         return facets.values_of(asked, self._question(asked), field, limit=facets.MOST_OFFERED, now=self.now)
@@ -214,7 +226,7 @@ class ExportPart(StreamPage):
 
     def get(self, request: HttpRequest, stream: str) -> HttpResponseBase:
         asked = self.find(stream)
-        question = self.search.question(self.now, asked.plan_retention)
+        question = self.question(asked)
         export = exports.begin(asked, question, after=None, now=self.now)
         name = f"{self.stream.slug}-{self.now:%Y%m%dT%H%M%SZ}.ndjson"
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -58,9 +58,9 @@ class Search:
     def filters(self) -> str:
         return orjson.dumps([clause.as_json() for clause in self.clauses]).decode() if self.clauses else ""
 
-    def question(self, now: datetime, oldest: timedelta) -> Question:
-        """As the API is asked. Raises InvalidQuery and InvalidFilter."""
-        bounds = self.window.bounds(now, oldest)
+    def question(self, now: datetime, oldest: timedelta, at_ms: int | None = None) -> Question:
+        """As the API is asked, at that moment. Raises InvalidQuery and InvalidFilter."""
+        bounds = self.window.bounds(now, oldest, at_ms)
         params = {"end_time": str(bounds.end_ms), "query": self.query, "strict": "1"}
         if bounds.start_ms is not None:
             params["start_time"] = str(bounds.start_ms)

@@ -56,13 +56,17 @@ class View:
 
     @property
     def frozen(self) -> str:
-        """The search with the window that was used: the parts of the page look at the same stretch of time."""
-        if self.question.end_ms is None:
+        """The search at its moment: what is fetched later looks at the same stretch of time."""
+        address = replace(self.search, line=None).address
+        return address if self.question.end_ms is None else f"{address}&at={self.question.end_ms}"
+
+    @property
+    def fixed(self) -> str:
+        """The search with the window as moments, for somebody else."""
+        start, end = self.question.start_ms, self.question.end_ms
+        if start is None or end is None:
             return self.address
-        start = self.question.start_ms
-        if start is None:
-            return replace(self.search, line=None).address
-        return replace(self.search, window=Between(start, self.question.end_ms), line=None).address
+        return replace(self.search, window=Between(start, end), live=False).address
 
     @cached_property
     def rows(self) -> SafeString:

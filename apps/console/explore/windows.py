@@ -32,14 +32,13 @@ class Last:
 
     span: str
 
-    def bounds(self, now: datetime, oldest: timedelta) -> Bounds:
-        """`oldest` is how far back the plan goes; nobody has to know it to say `30d`."""
-        end = round(now.timestamp() * 1000)
+    def bounds(self, now: datetime, oldest: timedelta, at_ms: int | None = None) -> Bounds:
+        """Ends `at_ms`, or now. `oldest` is how far back the plan goes; nobody has to know it to say `30d`."""
+        now_ms = round(now.timestamp() * 1000)
+        end = now_ms if at_ms is None else min(at_ms, now_ms)
         found = _SPAN.fullmatch(self.span)
-        seconds = int(found[1]) * _SECONDS[found[2]] if found else None
-        if seconds is None or seconds >= oldest.total_seconds():
-            return Bounds(None, end)
-        return Bounds(max(0, end - seconds * 1000), end)
+        start = end - int(found[1]) * _SECONDS[found[2]] * 1000 if found else 0
+        return Bounds(start if start > now_ms - oldest.total_seconds() * 1000 else None, end)
 
     @property
     def params(self) -> dict[str, str]:
@@ -57,7 +56,7 @@ class Between:
     start_ms: int
     end_ms: int
 
-    def bounds(self, now: datetime, oldest: timedelta) -> Bounds:  # noqa: ARG002 (as Last has it)
+    def bounds(self, now: datetime, oldest: timedelta, at_ms: int | None = None) -> Bounds:  # noqa: ARG002 (as Last's)
         return Bounds(self.start_ms, self.end_ms)
 
     @property

@@ -25,7 +25,7 @@ async function copy(button) {
 
 /** The clipboard is there in secure contexts only; a bare install is reached over plain HTTP.
  * @param {string} text */
-async function write(text) {
+export async function write(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

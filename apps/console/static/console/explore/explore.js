@@ -1,5 +1,5 @@
 // One stream's page: what the address says is shown; what is clicked becomes the address.
-import { announce } from "../console.js";
+import { announce, write } from "../console.js";
 import { bind } from "../keyboard.js";
 import { Completion } from "./completion.js";
 import { inWords, part, parsed, text } from "./fetching.js";
@@ -147,16 +147,12 @@ function addressOf(form) {
 
 /** @param {HTMLElement} button */
 async function copyLink(button) {
-  const link = new URL(button.dataset.copyLink || now.view.dataset.frozen || location.search, location.href).href;
+  const link = new URL(button.dataset.copyLink || now.view.dataset.fixed || location.search, location.href).href;
   const label = button.querySelector("span");
   const words = label?.textContent ?? "";
-  try {
-    await navigator.clipboard.writeText(link);
-    announce("Copied");
-    if (label) label.textContent = "Copied";
-  } catch {
-    prompt("The link:", link); // without TLS there is no clipboard
-  }
+  const done = await write(link);
+  announce(done ? "Copied" : "Take it from the address bar");
+  if (label && done) label.textContent = "Copied";
   setTimeout(() => { if (label) label.textContent = words; }, 1500);
 }
 

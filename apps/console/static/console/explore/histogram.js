@@ -62,7 +62,7 @@ export class Histogram {
     /** @param {string} name */
     const colour = (name) => resolved(style.getPropertyValue(name));
     /** @type {Record<string, string>} */
-    const colours = { error: colour("--error"), warn: colour("--warn"), info: colour("--info"), debug: colour("--debug"), other: colour("--edge") };
+    const colours = { error: colour("--error"), warn: colour("--bar-warn"), info: colour("--bar-info"), debug: colour("--bar-debug"), other: colour("--bar-other") };
     const bars = uPlot.paths.bars?.({ size: [0.86, 60], align: 1 });
     const zone = this.view.dataset.zone ?? "UTC";
     const axis = { stroke: colour("--quiet"), grid: { show: false }, ticks: { show: false }, font: "11px system-ui" };
@@ -76,7 +76,7 @@ export class Histogram {
         y: { range: (_plot, _low, high) => [0, Math.max(1, high * 1.05)] },
       },
       axes: [
-        { ...axis, size: 20, gap: 2 },
+        { ...axis, size: 20, gap: 2, space: 80, values: (_plot, seconds, _axis, _space, step) => seconds.map((at) => tick(at, step, zone)) },
         { ...axis, size: 44, gap: 2, space: 24, grid: { show: true, stroke: colour("--line"), width: 1 }, values: (_plot, values) => values.map(short) },
       ],
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: 4 } },
@@ -126,6 +126,14 @@ function stacked(counts) {
     found.push((counts[kind] ?? []).map((count, at) => count + (below?.[at] ?? 0)));
   }
   return found;
+}
+
+/** @param {number} at @param {number} step seconds @param {string} zone */
+function tick(at, step, zone) {
+  const date = uPlot.tzDate(new Date(at * 1000), zone);
+  const isDayBegin = !date.getHours() && !date.getMinutes() && !date.getSeconds();
+  const form = step >= 86_400 || (isDayBegin && step >= 60) ? "{D} {MMM}" : step >= 60 ? "{HH}:{mm}" : step >= 1 ? "{HH}:{mm}:{ss}" : "{ss}.{fff}";
+  return uPlot.fmtDate(form)(date);
 }
 
 /** A canvas knows no light-dark().
