@@ -79,6 +79,8 @@ class Text:
 
     def compact(self) -> "Text":
         """The same with only the values that occur, in the order of their first row."""
+        if self._is_compact():
+            return self
         first = first_rows(self.codes, self.distinct + 1)
         first[0] = len(self.codes)
         used = np.argsort(first, kind="stable")[: int((first < len(self.codes)).sum())]
@@ -86,6 +88,13 @@ class Text:
         places[used] = np.arange(1, len(used) + 1)
         values = self.values
         return Text([values[code - 1] for code in used.tolist()], places[self.codes])
+
+    def _is_compact(self) -> bool:
+        """Whether each row has a value that occurred before, or the next one, and no value is left."""
+        highest = np.maximum.accumulate(self.codes)
+        if not len(highest) or highest[0] > 1 or highest[-1] != self.distinct:
+            return not len(highest) and not self.distinct
+        return len(highest) == 1 or int((highest[1:] - highest[:-1]).max()) <= 1
 
     def used(self) -> list[str]:
         """The values that some row has."""

@@ -138,8 +138,11 @@ def time_forms(text: str, micros: int) -> Iterator[Form]:
             shift = _shift(micros, _calendar_parts(kind, match.groups(), micros))
             if shift is not None:
                 yield Form(Slot(TIMESTAMP, f"{kind}:{shift}"), match[0])
-    for format_ in ("seconds:3", "seconds:6", "epoch:0", "epoch:3", "epoch:6"):
-        yield Form(Slot(TIMESTAMP, format_), print_times(np.array([micros]), format_)[0])
+    second, fraction = divmod(micros, _SECOND)
+    yield Form(Slot(TIMESTAMP, "seconds:3"), f"{second}.{fraction // 1000:03d}")
+    yield Form(Slot(TIMESTAMP, "seconds:6"), f"{second}.{fraction:06d}")
+    for digits in (0, 3, 6):
+        yield Form(Slot(TIMESTAMP, f"epoch:{digits}"), str(micros // 10**digits))
 
 
 def _calendar_parts(kind: str, groups: Sequence[str], micros: int) -> Sequence[str | int]:

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
+from tailsvc.clock_columns import read_clocks
 from tailsvc.event_tables import EventTable, Woven
 from tailsvc.segments.attributes import MIXED, PLAIN
 from tailsvc.segments.columns import Mask, Number, Rows
-from tailsvc.segments.frame import Frame
+from tailsvc.segments.frame import Frame, Times
 from tailsvc.segments.printing import TIMESTAMP, Form, Slot, number_forms, text_forms, time_forms
 from tailsvc.segments.templates import Part, Template
 
@@ -122,12 +123,28 @@ class _Weaving:
         before, slot, behind = read
         if slot is None:
             return np.fromiter(map(before.__eq__, texts), np.bool_, len(texts))
+        alike = _same_clocks(texts, read, self._frame.times[self._place]) if slot.column == TIMESTAMP else None
+        if alike is not None:
+            return alike
         printed = self._frame.printed(slot, self._place) if slot.format else values
         if before or behind:
             printed = [value and before + value + behind for value in printed]
         if printed is texts:
             return None
         return np.fromiter(map(eq, printed, texts), np.bool_, len(texts))
+
+
+def _same_clocks(texts: Sequence[str], read: _Printed, times: Times) -> Mask | None:
+    """Which of the texts show their row's time so; None where they are not all written in this way."""
+    if read.slot is None or not read.slot.format.startswith("iso"):
+        return None
+    _, separator, digits, shift = read.slot.format.split(":")
+    clocks = read_clocks(texts)
+    if clocks is None or clocks[2:] != (separator, int(digits), read.before, read.behind):
+        return None
+    shown = times + int(shift) * 1_000_000
+    same: Mask = clocks.micros == shown - shown % 10 ** (6 - clocks.digits)
+    return same
 
 
 def _joined(parts: Sequence[Part]) -> Iterator[Part]:

@@ -95,6 +95,37 @@ def test_many_times_are_read_as_one_by_one(texts: list[str]) -> None:
         assert [*zip(micros, steps, nanos, strict=True)] == singly
 
 
+@st.composite
+def alike(draw: st.DrawFn) -> list[str]:
+    """Times in one notation, one of which may have another character somewhere."""
+    digits, separator = draw(st.integers(0, 12)), draw(st.sampled_from("T _t"))
+    zone = draw(st.sampled_from(["", "Z", " UTC", "+02:00", "-0530", ",5", ".5Z", "Zoo", "[Europe/Berlin]", "é"]))
+    texts = [
+        moment.strftime(f"%Y-%m-%d{separator}%H:%M:%S").rjust(19, "0")
+        + (f".{draw(st.integers(0, 10**digits - 1)):0{digits}d}" if digits else "")
+        + zone
+        for moment in draw(st.lists(st.datetimes(EARLY), min_size=1, max_size=4))
+    ]
+    if draw(st.booleans()):
+        text = texts.pop()
+        at = draw(st.integers(0, len(text) - 1))
+        texts.append(text[:at] + draw(st.sampled_from(["0", "6", "9", "-", ".", "", "Z2", "é", "٢"])) + text[at + 1 :])
+    return texts
+
+
+@given(alike(), st.integers(0, 3))
+def test_many_times_in_one_notation_are_read_as_one_by_one(texts: list[str], before: int) -> None:
+    texts = [*texts[:1] * before, *texts]
+    micros, steps, nanos = (found[: len(texts)] for found in read_times(texts * 64))
+    singly = [read_moment(text) or (None, 1, 0) for text in texts]
+    assert [*zip(micros, steps, nanos, strict=True)] == singly
+
+
+def test_texts_of_another_length_are_no_shifted_times() -> None:
+    texts = ["2026-11-20T00:00:00Z2", "026-11-20T00:00:00Z"] * 64
+    assert set(read_times(texts)[0]) == {None}
+
+
 def test_many_access_times_are_read_as_one_by_one() -> None:
     texts = ["01/Jan/2025:13:00:00 +0100", "01/Jan/2025:13:00:61 +0100", "01/Jan/2025:12:00:00 +0000", ""]
     assert [*read_access_times(texts)[0]] == [NOON, None, NOON, None]

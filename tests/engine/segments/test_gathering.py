@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tailsvc import timestamps
 from tailsvc.event_tables import EventTables
 from tailsvc.events import Event
 from tailsvc.parsing import BodyKind, flat_objects, parse_body
@@ -37,6 +38,7 @@ def few_lines_are_read_by_their_shape() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flat_objects, "FEWEST_LINES", 2)
         patch.setattr(text_forms, "FEWEST_TEXTS", 1)
+        patch.setattr(timestamps, "FEWEST_ALIKE", 1)
         yield
 
 
