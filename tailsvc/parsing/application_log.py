@@ -51,6 +51,9 @@ _UNSTAMPED = (
 )
 
 
+_LEVEL_HEADS = frozenset("TDINWESCAFP[")  # all initials above
+
+
 def match_laravel(text: str) -> Match | None:
     return _LARAVEL.fullmatch(text) if text[:1] == "[" else None
 
@@ -82,6 +85,8 @@ def read_stamped(text: str) -> Reading | None:
 
 
 def read_leading_level(text: str) -> Reading | None:
+    if text[:1] not in _LEVEL_HEADS:
+        return None
     for form in _UNSTAMPED:
         match = form.match(text)
         if match is not None:

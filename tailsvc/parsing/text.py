@@ -58,7 +58,7 @@ def _read_by_form(
     access_logs: dict[int, Match] = {}
     laravels: dict[int, Match] = {}
     objects: dict[tuple[str, ...], dict[int, tuple[Any, ...]]] = {}
-    others: dict[bool, dict[int, Reading]] = {}
+    others: dict[bool | None, dict[int, Reading | None]] = {}  # with a time, without, or saying nothing at all
     for row in rows:
         text = texts[row]
         if row in plain:
@@ -71,16 +71,17 @@ def _read_by_form(
             if (match := match_laravel(text)) is not None:
                 laravels[row] = match
                 continue
-        reading = read_text(text, received_at)
-        others.setdefault(reading[1] is None, {})[row] = reading
+        reading = _read_headed(text) if row in plain else read_text(text, received_at)
+        others.setdefault(reading and reading[1] is None, {})[row] = reading
     if access_logs:
         yield [*access_logs], read_access_logs([*access_logs.values()])
     if laravels:
         yield [*laravels], read_laravels([*laravels.values()])
     for names, values in objects.items():
         yield [*values], _table_of(names, [*values.values()])
-    for readings in others.values():
-        yield [*readings], Table.of_readings([*readings.values()])
+    for kept in others.values():
+        readings = [reading for reading in kept.values() if reading is not None]
+        yield [*kept], Table.of_readings(readings) if readings else Table(len(kept))
 
 
 def _read_known(rows: list[int], texts: Sequence[str]) -> Iterator[tuple[list[int], Table]]:
@@ -129,13 +130,17 @@ def _read_structured(text: str) -> Reading | None:
 
 def _read_unstructured(text: str) -> Reading:
     match = match_laravel(text)
-    head = text[:1]
     return (
         (None if match is None else read_laravels([match]).reading())
-        or (read_stamped(text) if head == "[" or head.isdigit() else None)
-        or read_leading_level(text)
+        or _read_headed(text)
         or (columns.blank(), None, None)
     )
+
+
+def _read_headed(text: str) -> Reading | None:
+    """What begins with a time or a level."""
+    head = text[:1]
+    return (read_stamped(text) if head == "[" or head.isdigit() else None) or read_leading_level(text)
 
 
 def _pairs(text: str) -> tuple[tuple[str, ...], tuple[Any, ...]] | None:
