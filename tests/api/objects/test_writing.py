@@ -122,6 +122,14 @@ def test_yaml_that_is_not_json_in_other_words(kube: Kube, text: bytes) -> None:
     assert kube.post(PLS, text, type_="application/yaml").status == 400
 
 
+@pytest.mark.parametrize("opening", [b"- ", b"? ", b"[", b"{a: "])
+def test_yaml_that_nests_without_end_is_refused_at_once(kube: Kube, opening: bytes) -> None:
+    """What reads it would take minutes, or more stack than there is."""
+    text = b"kind:\n  " + opening * 100_000
+    told = refused(kube.post(PLS, text, type_="application/yaml"), 400, "BadRequest")["message"]
+    assert "deeper" in told
+
+
 def test_other_content_types_are_refused(kube: Kube) -> None:
     refused(kube.post(PLS, b"x", type_="application/vnd.kubernetes.protobuf"), 415, "UnsupportedMediaType")
     refused(kube.patch(f"{PLS}/one", {}, "application/json"), 415, "UnsupportedMediaType")
