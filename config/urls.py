@@ -10,6 +10,7 @@ handler500 = "apps.http.problems.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.accounts.urls")),
     path("", include("apps.streams.urls")),
+    path("", include("apps.clusters.urls")),
     path("", include("apps.ingest.urls")),
     path("", include("apps.query.urls")),
     path("", include("apps.lifecycle.urls")),

@@ -155,6 +155,8 @@ def _server(server: str, *, anywhere: bool) -> str:
         raise _refused("The kubeconfig's cluster has no server.")
     if len(server) > SERVER_CHARS:
         raise _refused(f"The kubeconfig's server is longer than {SERVER_CHARS} characters.")
+    if not server.isascii() or not server.isprintable():  # of which urlsplit drops some
+        raise _not_an_address()
     try:
         parts = urlsplit(server)
         host, port = parts.hostname or "", parts.port

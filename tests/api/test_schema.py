@@ -22,6 +22,8 @@ from apps.accounts.models import Membership, PersonalAccessToken
 from apps.accounts.scope import maintenance
 from apps.streams.models import IngestToken
 from config.asgi import application
+from tests.factories.clusters import settle_cluster
+from tests.factories.kubeconfigs import kubeconfig
 from tests.factories.lifecycle import finish_build, make_build, settle_lifecycle
 from tests.factories.streams import World, lines, make_world, now_micros
 
@@ -53,6 +55,7 @@ def world(database: None) -> World:
     made = make_world()
     made.append(lines(20, start=now_micros()))
     settle_lifecycle(made.stream, "replica", "build")
+    settle_cluster(made.team, kubeconfig())
     finish_build(make_build(made.stream, "build"))  # else who follows it would wait
     return made
 
@@ -87,6 +90,7 @@ def things(world: World) -> dict[str, str]:
             "stream": str(world.stream.uuid),
             "slug": world.team.slug,
             "event": "10",
+            "cluster": "default",
             "replica": "replica",
             "build": "build",
             "jti": str(IngestToken.objects.get(stream=world.stream).jti),

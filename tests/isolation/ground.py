@@ -10,6 +10,7 @@ from apps.accounts.abilities import Ability, Role
 from apps.accounts.models import AuditEntry, Membership, PersonalAccessToken, Team, User
 from apps.accounts.scope import maintenance
 from apps.accounts.tokens import digest, new_api_key
+from apps.clusters.models import Cluster
 from apps.engine import store
 from apps.lifecycle.models import BuildChunk, BuildLog, LifecycleEvent, Replica
 from apps.objects.models import ObjectChange, StoredObject
@@ -17,6 +18,8 @@ from apps.streams.models import IngestToken, Stream
 from tailsvc.queries import Selection
 from tailsvc.storage.base import Batch
 from tests.factories.accounts import make_member, make_team, make_token, make_user
+from tests.factories.clusters import settle_cluster
+from tests.factories.kubeconfigs import kubeconfig
 from tests.factories.lifecycle import finish_build, make_build, settle_lifecycle
 from tests.factories.objects import podlogstream, session, settle_object
 from tests.factories.streams import delete_stream, lines, make_stream, now_micros
@@ -63,6 +66,7 @@ class Ground:
                 *(list(model.objects.filter(team=self.team).order_by("pk").values()) for model in LIFECYCLE),
                 *(_of_clients(model, self.team) for model in OBJECTS),
                 list(IngestToken.objects.filter(team=self.team).order_by("pk").values()),
+                list(Cluster.objects.filter(team=self.team).order_by("pk").values()),
                 list(Membership.objects.filter(team=self.team).order_by("pk").values()),
                 list(PersonalAccessToken.objects.filter(team=self.team).order_by("pk").values("pk", "revoked_at")),
                 AuditEntry.objects.filter(team=self.team).count(),
@@ -103,6 +107,8 @@ def make_ground() -> Ground:
             "newcomer": make_user().email,
             "pipeline_name": stream.name,
             "api_key_name": _settle_api_key(team, owner),
+            "cluster": settle_cluster(team, kubeconfig(), name=f"{team.slug}-cluster").name,
+            "kubeconfig": kubeconfig(),
             **_settle_objects(team),
         }
     return Ground(team, owner, token, ingest_token, stream, deleted, things)

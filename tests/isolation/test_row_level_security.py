@@ -19,8 +19,9 @@ from tailsvc.queries import Selection
 from tailsvc.storage.base import Advance, Batch
 from tests.asgi import Asgi
 from tests.contracts.pieces import append, lines
-from tests.factories import lifecycle, objects, streams
+from tests.factories import kubeconfigs, lifecycle, objects, streams
 from tests.factories.accounts import make_member, make_team, make_token
+from tests.factories.clusters import settle_cluster
 from tests.factories.events import NOW
 
 Connection = psycopg.Connection[tuple[object, ...]]
@@ -82,6 +83,7 @@ def _settle_team() -> int:
     store().delete(stream.ref, Selection(), now=NOW)
     lifecycle.settle_lifecycle(stream, "replica", f"build-{team.pk}")
     objects.settle_object(team.pk)
+    settle_cluster(team, kubeconfigs.kubeconfig())
     with maintenance(atomic=True):
         Usage.objects.create(team=team, stream=stream, jti=uuid4(), day=now.date())
     return team.pk
