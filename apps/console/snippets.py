@@ -21,6 +21,7 @@ class Destination:
 class Snippet:
     key: str
     title: str
+    where: str  # it goes
     hint: str
     text: Callable[[Destination], str]
     needs_personal_token: bool = False
@@ -124,24 +125,28 @@ def _ship(to: Destination) -> str:
 SNIPPETS = {
     one.key: one
     for one in (
-        Snippet("curl", "curl", "Paste it into a shell: one line as JSON. Plain text lines are welcome too.", _curl),
+        Snippet(
+            "curl", "curl", "shell", "Paste it into a shell: one line as JSON. Plain text lines are welcome too.", _curl
+        ),
         Snippet(
             "python",
             "Python",
+            "Python program",
             "Python's own logging, nothing to install. The fields of each line become searchable by themselves.",
             _python,
         ),
-        Snippet("node", "Node.js", "Node.js 18 or newer, nothing to install.", _node),
+        Snippet("node", "Node.js", "JavaScript program", "Node.js 18 or newer, nothing to install.", _node),
         Snippet(
             "syslog-ng",
             "syslog-ng",
-            "Into /etc/syslog-ng/conf.d/tailsvc.conf, with your own file in the first line. It keeps what could not be "
-            "sent, and sends it again.",
+            "/etc/syslog-ng/conf.d/tailsvc.conf",
+            "With your own file in the first line. It keeps what could not be sent, and sends it again.",
             _syslog_ng,
         ),
         Snippet(
             "ship",
             "tailsvc ship",
+            "shell",
             "Where this package is installed: any pipe or file, each line exactly once. It wants a personal access "
             "token, not the stream's.",
             _ship,

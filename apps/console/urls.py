@@ -3,7 +3,19 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
-from apps.console import device, ingest_tokens, onboarding, pages, people, stream_settings, streams, tokens
+from apps.console import (
+    audit,
+    device,
+    ingest_tokens,
+    members,
+    onboarding,
+    pages,
+    people,
+    stream_settings,
+    streams,
+    tokens,
+    usage,
+)
 
 _TEAM = "console/<str:team>"
 _STREAM = f"{_TEAM}/streams/<str:stream>"
@@ -26,6 +38,12 @@ urlpatterns = [
     path(f"{_STREAM}/tokens/<uuid:jti>/revoke", ingest_tokens.RevokePage.as_view(), name="console-revoke-ingest"),
     path(f"{_STREAM}/rejected/", stream_settings.RejectedPage.as_view(), name="console-rejected"),
     path(f"{_TEAM}/streams/<str:deleted>/restore", stream_settings.RestorePage.as_view(), name="console-restore"),
+    path(f"{_TEAM}/settings/usage/", usage.UsagePage.as_view(), name="console-usage"),
+    path(f"{_TEAM}/settings/members/", members.MembersPage.as_view(), name="console-members"),
+    path(f"{_TEAM}/settings/members/<int:member_id>/role", members.RolePage.as_view(), name="console-role"),
+    path(f"{_TEAM}/settings/members/<int:member_id>/remove", members.RemovePage.as_view(), name="console-remove"),
+    path(f"{_TEAM}/settings/name", members.RenamePage.as_view(), name="console-rename"),
+    path(f"{_TEAM}/settings/audit/", audit.AuditPage.as_view(), name="console-audit"),
     path(f"{_TEAM}/settings/tokens/", tokens.TokensPage.as_view(), name="console-tokens"),
     path(f"{_TEAM}/settings/tokens/<int:token_id>/revoke", tokens.RevokePage.as_view(), name="console-revoke-token"),
     path("console/<path:path>", pages.NowherePage.as_view()),

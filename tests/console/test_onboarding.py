@@ -96,7 +96,10 @@ def test_the_page_while_one_waits_and_after(visitor: Visitor, tmp_path: Path) ->
     shoot(page, "onboarding")
     page.get_by_text("Another agent?").click()
     address, token = (page.locator(where).text_content() or "" for where in ("#address", "#token"))
-    in_a_shell(f"curl -sSf {address} -H 'Authorization: Bearer {token}' -H 'Content-Type: text/plain' -d 'plain <b>text</b>'", tmp_path)
+    in_a_shell(
+        f"curl -sSf {address} -H 'Authorization: Bearer {token}' -H 'Content-Type: text/plain' -d 'plain <b>text</b>'",
+        tmp_path,
+    )
     expect(page.locator("#arrived pre").first).to_have_text("plain <b>text</b>")
     check_access(page)
     shoot(page, "onboarding-arrived")

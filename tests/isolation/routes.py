@@ -198,6 +198,13 @@ RULES: dict[Key, Rule] = {
     ("POST", f"{_STREAMS_PAGES}/tokens/<uuid:jti>/revoke"): page(Ability.STREAMS_ISSUE_TOKEN),
     ("GET", f"{_STREAMS_PAGES}/rejected/"): page(Ability.STREAMS_READ),
     ("POST", f"{_TEAMS_PAGES}/streams/<str:deleted>/restore"): page(Ability.STREAMS_DELETE),
+    ("GET", f"{_TEAMS_PAGES}/settings/usage/"): page(Ability.STREAMS_READ),
+    ("GET", f"{_TEAMS_PAGES}/settings/members/"): page(Ability.TEAM_MANAGE),
+    ("POST", f"{_TEAMS_PAGES}/settings/members/"): page(Ability.TEAM_MANAGE, {"email": "{newcomer}", "role": "viewer"}),
+    ("POST", f"{_TEAMS_PAGES}/settings/members/<int:member_id>/role"): page(Ability.TEAM_MANAGE, {"role": "viewer"}),
+    ("POST", f"{_TEAMS_PAGES}/settings/members/<int:member_id>/remove"): page(Ability.TEAM_MANAGE),
+    ("POST", f"{_TEAMS_PAGES}/settings/name"): page(Ability.TEAM_MANAGE, {"name": "renamed"}),
+    ("GET", f"{_TEAMS_PAGES}/settings/audit/"): page(Ability.TEAM_MANAGE),
     ("GET", f"{_TEAMS_PAGES}/settings/tokens/"): page(Ability.TOKENS_MANAGE),
     ("POST", f"{_TEAMS_PAGES}/settings/tokens/"): page(
         Ability.TOKENS_MANAGE, {"name": "new", "abilities": "streams:read", "days": "30"}
