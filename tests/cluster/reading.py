@@ -12,7 +12,7 @@ from tests.cluster.faults import Faults
 from tests.cluster.history import Change, History, Key, Object
 from tests.cluster.selecting import Selects, selector
 from tests.cluster.statuses import Refusal, bad_request, expired, invalid, json_response, not_found, too_large
-from tests.cluster.streams import Ended, Stream, open_stream
+from tests.cluster.streams import Ended, Stream, serve
 
 KINDS = {"pods": "Pod", "events": "Event", "namespaces": "Namespace"}
 BOOKMARK_SECONDS = 60.0
@@ -91,7 +91,8 @@ async def _watch(
             "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
         )
     seconds = float(request.query.get("timeoutSeconds") or LONGEST_WATCH_SECONDS)
-    async with open_stream(request, faults, "watch", history.bell, "application/json") as stream:
+
+    async def say(stream: Stream) -> None:
         watch = _Watch(stream, history, faults, resource, within)
         try:
             await watch.begin(asked, initial=initial)
@@ -103,7 +104,8 @@ async def _watch(
                 raise
             stream.connection.cut = None
             await watch.tell("ERROR", expired(asked, history.version).status)
-    return stream.response
+
+    return await serve(request, faults, "watch", history.bell, "application/json", say)
 
 
 class _Watch:

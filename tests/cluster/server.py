@@ -22,7 +22,7 @@ from tests.cluster.statuses import (
     too_many_requests,
     unauthorized,
 )
-from tests.cluster.streams import open_stream, reset
+from tests.cluster.streams import Stream, reset, serve
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _LOG_CHECK_SECONDS = 1.0  # how often the kubelet looks whether a silent container still runs
@@ -146,14 +146,16 @@ class ApiServer:
             return web.Response(status=204)
         instance = logs.instance_of(pod, container, previous=options.previous)
         reader = logs.Reader(instance, options)
-        async with open_stream(request, self._faults, "log", instance.bell, "text/plain") as stream:
+
+        async def say(stream: Stream) -> None:
             while True:
                 stream.connection.event.clear()
                 runs = instance.is_running  # before reading: what it wrote as its last is read then
                 if data := reader.more():
                     await stream.send(data)
                 elif not options.follow or not runs or reader.is_at_limit:
-                    break
+                    return
                 else:
                     await stream.wait(_LOG_CHECK_SECONDS)
-        return stream.response
+
+        return await serve(request, self._faults, "log", instance.bell, "text/plain", say)

@@ -1,10 +1,10 @@
 """An answer that goes on and on: a followed log or a watch, with what goes wrong with it."""
 
 import asyncio
+import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Literal
 
@@ -78,11 +78,15 @@ class Stream:
             transport.close()
 
 
-@asynccontextmanager
-async def open_stream(
-    request: web.Request, faults: Faults, kind: Literal["log", "watch"], bell: Bell, content_type: str
-) -> AsyncIterator[Stream]:
-    """Answers 200 with its headers at once, and ends as the faults say where the block is left by Ended."""
+async def serve(
+    request: web.Request,
+    faults: Faults,
+    kind: Literal["log", "watch"],
+    bell: Bell,
+    content_type: str,
+    say: Callable[[Stream], Awaitable[None]],
+) -> web.StreamResponse:
+    """Answers 200 with its headers at once, and then what `say` sends, until it ends or the faults say so."""
     event, loop = asyncio.Event(), asyncio.get_running_loop()
     connection = Connection(request.path_qs, kind, partial(loop.call_soon_threadsafe, event.set), event)
     connection.cut = faults.planned_cut(request.path_qs)
@@ -96,14 +100,16 @@ async def open_stream(
             await stream.wait_while_stalled()
             await response.prepare(request)
             stream.check_cut()
-            yield stream
+            await say(stream)
     except Ended as ended:
         how = ended.how
-        await stream.end(how)
+        with contextlib.suppress(ConnectionError):
+            await stream.end(how)
     except ConnectionError:
         pass  # nobody listens any more
     finally:
         faults.remove(connection, how)
+    return response
 
 
 def reset(transport: asyncio.BaseTransport) -> None:

@@ -1,0 +1,181 @@
+"""A team with a cluster, the collector's process, and what a test asks of them: what is declared, told and stored."""
+
+import signal
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from apps.accounts.models import Team
+from apps.accounts.scope import team_scope
+from apps.engine import store
+from apps.lifecycle.models import LifecycleEvent
+from apps.lifecycle.replicas import Emitter, emitters
+from apps.objects import services
+from apps.streams.models import Stream
+from config.runtime.environment import CODE
+from tailsvc.filters import EVERYTHING
+from tailsvc.objects.kinds import Document
+from tailsvc.objects.podlogstream import PODLOGSTREAM
+from tests.cluster.running import RunningCluster
+from tests.factories.accounts import make_team
+from tests.factories.clusters import settle_cluster
+from tests.factories.objects import podlogstream, settle_object
+from tests.runtime.instances import until
+
+# A team's stream is read a piece at a time.
+_STRETCH = 5_000
+
+
+class StoredLine(NamedTuple):
+    micros: int
+    content: bytes
+
+
+class Collector:
+    """The process. Killed as the kernel does it, it is started again by whoever killed it."""
+
+    def __init__(self) -> None:
+        self._output = tempfile.NamedTemporaryFile(prefix="collector-", suffix=".log")  # noqa: SIM115 (until `close`)
+        self.process = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", "config.collect"]
+        return subprocess.Popen(command, cwd=CODE, stdout=self._output, stderr=self._output)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def start(self) -> None:
+        self.process = self._start()
+
+    def close(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(20)
+        finally:
+            self.kill()
+            self._output.close()
+
+    @property
+    def output(self) -> str:
+        return Path(self._output.name).read_text(errors="replace")
+
+    @property
+    def peak_bytes(self) -> int:
+        """Of its memory, since it was started."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+
+
+@contextmanager
+def running_collector() -> Iterator[Collector]:
+    collector = Collector()
+    try:
+        yield collector
+    except BaseException as error:
+        error.add_note(f"The collector said:\n{collector.output[-6000:]}")
+        raise
+    finally:
+        collector.close()
+
+
+class Stored:
+    """What a stream holds, by pod and container, read on from where it was read to."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._after = 0
+        self._lines: dict[tuple[str, str], list[StoredLine]] = defaultdict(list)
+
+    def lines(self, pod: str, container: str) -> list[StoredLine]:
+        """In the order in which they were stored."""
+        self._read_on()
+        return self._lines[pod, container]
+
+    def _read_on(self) -> None:
+        while True:
+            found = store().stretch(self._stream.ref, self._after, most=_STRETCH)
+            for _, event in found.matching(EVERYTHING):
+                key = (event.replica or "", event.container or "")
+                self._lines[key].append(StoredLine(event.timestamp, event.raw))
+            if found.upto <= self._after:
+                return
+            self._after = found.upto
+
+
+@dataclass
+class Ground:
+    cluster: RunningCluster
+    team: Team = field(default_factory=lambda: make_team("unlimited"))
+    _stored: dict[str, Stored] = field(default_factory=dict)
+
+    def settle(self, name: str = "default", namespaces: tuple[str, ...] = ("default",)) -> None:
+        settle_cluster(self.team, self.cluster.kubeconfig(), name=name, namespaces=namespaces)
+
+    def declare(self, pod: str, *, resource: str | None = None, name: str | None = None, **spec: Any) -> str:
+        """A PodLogStream of that pod, by its name."""
+        document = podlogstream(name or pod, pod=pod, **spec)
+        if resource is not None:
+            document["metadata"]["annotations"] = {"tilt.dev/resource": resource}
+        settle_object(self.team.pk, document=document)
+        return name or pod
+
+    def withdraw(self, name: str) -> None:
+        with team_scope(self.team.pk):
+            services.delete(PODLOGSTREAM, name, services.Deletion(), now=datetime.now(UTC))
+
+    def document(self, name: str) -> Document:
+        with team_scope(self.team.pk):
+            return services.get(PODLOGSTREAM, name)
+
+    def error(self, name: str) -> str:
+        return str(self.document(name)["status"].get("error", ""))
+
+    def told(self, name: str) -> list[dict[str, Any]]:
+        """`status.containerStatuses`, without the counts, which are told now and then."""
+        found = self.document(name)["status"].get("containerStatuses") or []
+        return [{key: value for key, value in one.items() if key != "lines"} for one in found]
+
+    def stream(self, name: str) -> Stream | None:
+        with team_scope(self.team.pk):
+            return Stream.objects.filter(name=name, deleted_at__isnull=True).first()
+
+    def lines(self, stream: str, pod: str, container: str = "main") -> list[StoredLine]:
+        if stream not in self._stored:
+            found = self.stream(stream)
+            if found is None:
+                return []
+            self._stored[stream] = Stored(found)
+        return self._stored[stream].lines(pod, container)
+
+    def contents(self, stream: str, pod: str, container: str = "main") -> list[bytes]:
+        return [line.content for line in self.lines(stream, pod, container)]
+
+    def replicas(self, stream: str) -> Mapping[str, Emitter]:
+        found = self.stream(stream)
+        if found is None:
+            return {}
+        with team_scope(self.team.pk):
+            return {one.name: one for one in emitters(found, now=datetime.now(UTC))}
+
+    def happened(self, stream: str, pod: str) -> dict[str, int]:
+        """How often each kind of lifecycle event is told of a pod."""
+        found = self.stream(stream)
+        counts: dict[str, int] = defaultdict(int)
+        with team_scope(self.team.pk):
+            for event in LifecycleEvent.objects.filter(stream=found, replica=pod):
+                counts[event.kind] += event.count
+        return dict(counts)
+
+
+def soon(condition: Callable[[], object], what: str) -> float:
+    """Within a second, as it is promised: to that, what a machine takes that does other things too. The seconds."""
+    return until(condition, what, seconds=3.0)
