@@ -54,16 +54,18 @@ class Follower:
         self._since = since
         self._changed = changed
         self._moved = asyncio.Event()  # the container is another than it was
-        self._drained: set[str] = set()  # instances of which everything is read
+        # Instances of which everything is read, and in which of the writer's rounds.
+        self._drained: dict[str, int] = {}
         self._seen = Followed()
         self._silence = SILENCE_SECONDS
         self._rest: list[LogLine] = []  # where the last reading ended, in the middle of a line
+        writer.rewound.add(self._moved.set)
         self._task = asyncio.create_task(self._follow())
 
     @property
     def seen(self) -> Followed:
         lines = self._writer.stored[self.source.name]
-        done = self._container.id in self._drained
+        done = self._is_drained(self._container.id) and self._writer.has_stored(self.source)
         error = self._seen.error or self._writer.error
         is_open = self._seen.is_open and not self._writer.error
         return Followed(self._container.id, is_open, done, error, lines)
@@ -82,9 +84,13 @@ class Follower:
             self._moved.set()
 
     async def close(self) -> None:
+        self._writer.rewound.discard(self._moved.set)
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+
+    def _is_drained(self, instance: str) -> bool:
+        return self._drained.get(instance) == self._writer.round
 
     def _tell(self, *, is_open: bool, error: str = "") -> None:
         told = Followed(is_open=is_open, error=error)
@@ -119,9 +125,9 @@ class Follower:
     async def _go_on(self) -> bool:
         """One step; False where there is nothing to do before the container changes."""
         container = self._container
-        if container.former and container.former not in self._drained:
+        if container.former and not self._is_drained(container.former):
             await self._drain(container.former, previous=True)
-        elif container.id and container.id not in self._drained:
+        elif container.id and not self._is_drained(container.id):
             if container.has_ended:
                 await self._drain(container.id, previous=False)
             else:
@@ -134,21 +140,20 @@ class Follower:
         return True
 
     async def _drain(self, instance: str, *, previous: bool) -> None:
-        """Read an ended instance's log until two readings find nothing new. Raises ClusterError."""
-        while True:
-            before = self._rest
+        """Read an ended instance's log until two readings come to the same end. Raises ClusterError."""
+        round_, new, ends = self._writer.round, 0, [(-1, self._rest)]
+        while len(ends) < 2 or ends[-1] != ends[-2]:
             try:
-                new = await self._read(instance, previous=previous, follow=False)
+                new += await self._read(instance, previous=previous, follow=False)
             except ClusterError as error:
                 if previous and error.status in {400, 404, 409}:
                     break  # the cluster has removed it
                 raise
-            if not new and self._rest == before:
-                break
+            ends.append((new, self._rest))
         if self._rest:
             await self._put(self._rest)
             self._rest = []
-        self._drained.add(instance)
+        self._drained[instance] = round_
         self._changed()
 
     async def _read(self, instance: str, *, previous: bool, follow: bool) -> int:
@@ -161,7 +166,7 @@ class Follower:
         async with self._api.log(wanted) as pieces:
             await self._require(instance, previous=previous)
             self._tell(is_open=True)
-            async for piece in self._heard(pieces) if follow else pieces:
+            async for piece in self._heard(pieces, round_) if follow else pieces:
                 found = [line for line in lines.feed(piece) if sieve.is_new(line.time)]
                 if found:
                     await self._writer.put(self.source, found, round_)
@@ -181,12 +186,12 @@ class Follower:
         _, round_ = await self._writer.position(self.source)
         await self._writer.put(self.source, lines, round_)
 
-    async def _heard(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Until the end, a long silence, or some time after the instance has ended."""
+    async def _heard(self, pieces: AsyncIterator[bytes], round_: int) -> AsyncIterator[bytes]:
+        """Until the end, a long silence, some time after the instance has ended, or when the writer rewinds."""
         instance = self._container.id
         reading = asyncio.ensure_future(anext(pieces, b""))
         try:
-            while True:
+            while self._writer.round == round_:
                 ended = self._container.id != instance or self._container.has_ended
                 patience = _LAST_WORDS_SECONDS if ended else self._silence
                 if not await self._one_of(reading, patience, ended=ended):

@@ -8,7 +8,7 @@ known to be stored is thrown away, and each follower reads again from where the 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -93,7 +93,8 @@ class StreamWriter:
         self.error = ""
         self.stored: Counter[str] = Counter()  # lines, by source
         self._room = room
-        self._round = 0
+        self.round = 0  # how often it has rewound
+        self.rewound: set[Callable[[], None]] = set()  # whom to tell
         self._is_busy = False
         self._waiting: list[_Piece] = []
         self._arrived = asyncio.Event()
@@ -130,13 +131,18 @@ class StreamWriter:
     async def position(self, source: Source) -> tuple[Position, int]:
         """Up to where its lines are stored or on their way; and the round, to be given with each further line."""
         await self._loaded.wait()
-        return self._read.get(source.name, BEGINNING), self._round
+        return self._read.get(source.name, BEGINNING), self.round
+
+    def has_stored(self, source: Source) -> bool:
+        """Everything that was handed over."""
+        read = self._read.get(source.name)
+        return self._loaded.is_set() and (read is None or read.text == self._kept.get(source.name, ""))
 
     async def put(self, source: Source, lines: Sequence[LogLine], round_: int) -> None:
         """Returns once there was room; not once they are stored. Raises Rewound."""
         size = sum(len(line.line) for line in lines) + _LINE_COST * len(lines)
         await self._room.take(size)
-        if round_ != self._round or not self._loaded.is_set():
+        if round_ != self.round or not self._loaded.is_set():
             await self._room.give(size)
             raise Rewound
         self._read[source.name] = self._read.get(source.name, BEGINNING).beyond([line.time for line in lines])
@@ -166,8 +172,10 @@ class StreamWriter:
         self._loaded.set()
 
     async def _rewind(self) -> None:
-        self._round += 1
+        self.round += 1
         self._loaded.clear()
+        for tell in tuple(self.rewound):
+            tell()
         self._arrived.clear()
         thrown, self._waiting = self._waiting, []
         await self._room.give(sum(piece.size for piece in thrown))
