@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 ARGS ?=
+WORKERS ?= 3
 
 .PHONY: run install dev test check format protos lock bench clean
 
@@ -40,8 +41,9 @@ $(VENV)/.dev.stamp: requirements/dev.lock $(VENV)/.run.stamp
 	@$(call install_lock,$<)
 	@touch $@
 
+# Side by side, since most tests wait for something; a file's tests stay together, for what they share.
 test: dev ## the whole suite; arguments: make test ARGS="-k cursor"
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # What only looks at the code needs settings, but no database.
 check: export TAILSVC_SECRET_KEY = for checks only

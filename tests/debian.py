@@ -4,6 +4,7 @@ tree = debian_tree("nginx", provide=["usr/sbin/nginx"])
 subprocess.run([tree.program("usr/sbin/nginx"), "-v"])
 """
 
+import fcntl
 import os
 import re
 import shlex
@@ -72,10 +73,13 @@ def debian_tree(*packages: str, provide: Sequence[str]) -> DebianTree:
     installed = DebianTree(Path("/"))
     if installed.provides(provide):
         return installed
-    unpacked = DebianTree(_cache() / "+".join(packages))
-    if not unpacked.provides(provide):
-        _require_tools(packages)
-        _unpack(packages, unpacked.root)
+    cache = _cache()
+    unpacked = DebianTree(cache / "+".join(packages))
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process of the tests may be at it
+        if not unpacked.provides(provide):
+            _require_tools(packages)
+            _unpack(packages, unpacked.root)
     if not unpacked.provides(provide):
         raise Unavailable(f"Debian's {' and '.join(packages)} here lack one of {', '.join(provide)}")
     return unpacked

@@ -16,9 +16,18 @@ from pathlib import Path
 from tests.servers import start_postgres, start_valkey
 
 ROOT = Path(__file__).resolve().parent.parent
+# In the place of an address: each worker starts its own.
+_OF_WORKERS = "postgresql://each-worker@127.0.0.1:1/its-own"
 
 
 def _start() -> None:
+    if _hands_out_tests():
+        # Its workers are processes with servers of their own; Django's settings are read here all the same.
+        os.environ["DATABASE_URL"] = os.environ["REDIS_URL"] = _OF_WORKERS
+        return
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        if os.environ.get(name) == _OF_WORKERS:
+            del os.environ[name]
     folder = Path(tempfile.mkdtemp(prefix="tailsvc-tests-"))
     folder.chmod(0o755)  # as root, Postgres runs as another user and has to get there
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
@@ -30,6 +39,12 @@ def _start() -> None:
         valkey = start_valkey(folder / "valkey")
         atexit.register(valkey.stop)
         os.environ["REDIS_URL"] = valkey.url
+
+
+def _hands_out_tests() -> bool:
+    """Is this the process that pytest-xdist hands out tests from? It runs none itself."""
+    options = any(argument.startswith(("-n", "--numprocesses")) for argument in sys.argv[1:])
+    return options and "PYTEST_XDIST_WORKER" not in os.environ and "DATABASE_URL" not in os.environ
 
 
 def prepare_database() -> None:
