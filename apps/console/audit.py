@@ -1,5 +1,7 @@
 """Who did what to the team's things: for owners, newest first."""
 
+from typing import Any
+
 from django.http import HttpRequest, HttpResponse
 
 from apps.accounts.abilities import Ability
@@ -26,8 +28,14 @@ class AuditPage(TeamPage):
         return self.render(
             "console/audit.html",
             page="audit",
-            entries=found[:_PAGE],
+            entries=[(entry, _in_words(entry.details)) for entry in found[:_PAGE]],
             older=found[_PAGE - 1].pk if len(found) > _PAGE else None,
             action=action,
             kinds=("stream", "ingest_token", "token", "member", "team", "logs", "device", "cluster"),
         )
+
+
+def _in_words(details: dict[str, Any]) -> str:
+    """{"role": "viewer", "abilities": ["a", "b"]} -> role: viewer; abilities: a, b"""
+    told = {name: ", ".join(map(str, value)) if isinstance(value, list) else value for name, value in details.items()}
+    return "; ".join(f"{name}: {value}" for name, value in told.items() if value not in ("", None))

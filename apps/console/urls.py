@@ -5,8 +5,10 @@ from django.urls import include, path
 
 from apps.console import (
     audit,
+    builds,
     device,
     ingest_tokens,
+    live,
     members,
     onboarding,
     pages,
@@ -36,8 +38,11 @@ urlpatterns = [
     path(f"{_STREAM}/settings/delete", stream_settings.DeletePage.as_view(), name="console-delete-stream"),
     path(f"{_STREAM}/tokens/", ingest_tokens.TokensPage.as_view(), name="console-ingest-tokens"),
     path(f"{_STREAM}/tokens/<uuid:jti>/revoke", ingest_tokens.RevokePage.as_view(), name="console-revoke-ingest"),
+    path(f"{_STREAM}/live/", live.StreamLivePage.as_view(), name="console-stream-live"),
+    path(f"{_STREAM}/live/builds/<str:build>/", builds.BuildPage.as_view(), name="console-build"),
     path(f"{_STREAM}/rejected/", stream_settings.RejectedPage.as_view(), name="console-rejected"),
     path(f"{_TEAM}/streams/<str:deleted>/restore", stream_settings.RestorePage.as_view(), name="console-restore"),
+    path(f"{_TEAM}/live/", live.LivePage.as_view(), name="console-live"),
     path(f"{_TEAM}/settings/usage/", usage.UsagePage.as_view(), name="console-usage"),
     path(f"{_TEAM}/settings/members/", members.MembersPage.as_view(), name="console-members"),
     path(f"{_TEAM}/settings/members/<int:member_id>/role", members.RolePage.as_view(), name="console-role"),

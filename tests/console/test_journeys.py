@@ -1,6 +1,6 @@
 """What people do, in a real browser on a real service."""
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.console.browsing import Visitor, check_access, log_in_as, shoot, visiting
 from tests.journeys.service import Service
@@ -25,3 +25,133 @@ def test_the_list_of_streams(visitor: Visitor) -> None:
     expect(page.get_by_role("link", name="first", exact=True)).to_be_visible()
     check_access(page)
     shoot(page, "streams")
+
+
+def test_every_settings_page(visitor: Visitor) -> None:
+    pages = {"tokens": "Personal access tokens", "usage": "By stream", "members": "Members", "audit": "Settings"}
+    for name, heading in pages.items():
+        page = visitor.open(f"settings/{name}/")
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+        check_access(page)
+        shoot(page, f"settings-{name}")
+        page.close()
+
+
+def test_a_personal_token_is_made_copied_and_revoked(visitor: Visitor) -> None:
+    page = visitor.open("settings/tokens/")
+    page.get_by_label("Name", exact=True).fill("a browser's")
+    page.get_by_role("button", name="Create the token").click()
+    expect(page.locator("#made-token")).to_contain_text("tsp_")
+    check_access(page)
+    shoot(page, "settings-token-made")
+    page.get_by_role("button", name="Revoke a browser's").click()
+    dialog = page.get_by_role("dialog", name="Revoke a browser's?")
+    expect(dialog).to_be_visible()
+    check_access(page)
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Revoke a browser's").click()
+    dialog.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_role("status")).to_contain_text("Revoked")
+    expect(page.get_by_role("button", name="Revoke a browser's")).to_have_count(0)
+
+
+def test_an_ingest_token_is_rotated_with_overlap(visitor: Visitor) -> None:
+    stream = visitor.service.new_stream("rotating")
+    page = visitor.open("streams/")
+    page.get_by_role("link", name="rotating").click()
+    page.get_by_role("link", name="Tokens").click()
+    expect(page.get_by_text(stream.ingest_token)).to_be_visible()
+    page.get_by_role("button", name="Issue a token").click()
+    expect(page.get_by_text("2 of 2 live")).to_be_visible()
+    expect(page.get_by_role("button", name="Issue a token")).to_be_disabled()
+    check_access(page)
+    shoot(page, "ingest-tokens")
+    page.get_by_role("button", name="Revoke").last.click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("1 of 2 live")).to_be_visible()
+    expect(page.get_by_text(stream.ingest_token)).to_have_count(0)
+
+
+def test_a_stream_is_renamed_deleted_and_restored(visitor: Visitor) -> None:
+    visitor.service.new_stream("wrong name")
+    page = visitor.open("streams/")
+    page.get_by_role("link", name="wrong name").click()
+    page.get_by_role("link", name="Settings", exact=True).last.click()
+    page.get_by_label("Name", exact=True).fill("right name")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("heading", name="right name", level=1)).to_be_visible()
+    check_access(page)
+    shoot(page, "stream-settings")
+    page.get_by_role("button", name="Delete this stream").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("link", name="right name")).to_have_count(0)
+    check_access(page)
+    shoot(page, "streams-deleted")
+    page.get_by_role("button", name="Restore right name").click()
+    expect(page.get_by_role("link", name="right name")).to_be_visible()
+
+
+def test_a_team_is_founded_and_switched(visitor: Visitor) -> None:
+    page = visitor.open("streams/")
+    page.locator(".menu summary").first.click()
+    check_access(page)
+    page.get_by_role("link", name="New team").click()
+    page.get_by_label("Name", exact=True).fill("Shoes")
+    check_access(page)
+    page.get_by_role("button", name="Create the team").click()
+    expect(page.get_by_role("heading", name="New stream")).to_be_visible()
+    check_access(page)
+    shoot(page, "new-stream")
+    page.get_by_role("link", name="Streams").first.click()
+    expect(page.get_by_role("heading", name="No streams yet")).to_be_visible()
+    shoot(page, "streams-empty")
+    page.locator(".menu summary").first.click()
+    page.get_by_role("link", name="default").click()
+    expect(page.get_by_role("link", name="first", exact=True)).to_be_visible()
+
+
+def test_the_colour_scheme_is_chosen_and_kept(visitor: Visitor) -> None:
+    page = visitor.open("streams/")
+    background = "getComputedStyle(document.body).backgroundColor"
+    page.emulate_media(color_scheme="light")
+    light = page.evaluate(background)
+    page.get_by_role("button", name="Light or dark").click()
+    dark = page.evaluate(background)
+    assert dark != light
+    page.reload()
+    assert page.evaluate(background) == dark
+
+
+def test_with_keys_alone_from_log_in_to_a_copied_token(chromium: Browser, service: Service) -> None:
+    with visiting(chromium, service) as visitor:
+        page = visitor.open("/")
+        page.keyboard.type("admin@localhost")
+        page.keyboard.press("Tab")
+        page.keyboard.type(service.secret("admin-password"))
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Streams")).to_be_visible()
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        check_access(page)
+        shoot(page, "keys")
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+        page.keyboard.press("g")
+        page.keyboard.press("t")
+        expect(page.get_by_role("heading", name="Personal access tokens")).to_be_visible()
+        tab_to(page, "Name")
+        page.keyboard.type("by keys")
+        page.keyboard.press("Enter")
+        expect(page.locator("#made-token")).to_contain_text("tsp_")
+        page.keyboard.press("g")
+        page.keyboard.press("s")
+        expect(page.get_by_role("heading", name="Streams")).to_be_visible()
+
+
+def tab_to(page: Page, label: str) -> None:
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.labels?.[0]?.textContent") == label:
+            return
+    raise AssertionError(f"no way to {label} by Tab")

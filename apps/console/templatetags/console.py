@@ -8,6 +8,8 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from apps.console.explore.log_text import to_html
+
 register = template.Library()
 
 _SIZES = ("bytes", "KB", "MB", "GB", "TB", "PB")
@@ -19,6 +21,12 @@ def icon(name: str) -> SafeString:
     return format_html(
         '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("console/icons.svg"), name
     )
+
+
+@register.filter
+def log_lines(text: str) -> SafeString:
+    """Many lines that strangers wrote."""
+    return to_html(text, many_lines=True)
 
 
 @register.filter

@@ -86,6 +86,7 @@ function goTo(path) {
 
 bind("?", "This help", () => open("help"));
 bind("g s", "Go to the streams", () => goTo("./"));
+bind("g l", "Go to what runs", () => goTo("../live/"));
 bind("g t", "Go to the tokens", () => goTo("../settings/tokens/"));
 bind("Escape", "Close what is open", () => {});
 

@@ -9,7 +9,8 @@ export function relative(at, now) {
   const seconds = Math.round((at.getTime() - now) / 1000);
   if (Math.abs(seconds) < 5) return "just now";
   const [unit, size] = UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? ["second", 1];
-  return words.format(Math.trunc(seconds / size), unit);
+  // 179.99 days to go are 180; but what was 50 s ago was not a minute ago.
+  return words.format(seconds > 0 ? Math.round(seconds / size) : Math.trunc(seconds / size), unit);
 }
 
 /** @param {ParentNode} [root] */
