@@ -256,7 +256,8 @@ def _of_file(path: str, name: str, read_file: ReadFile) -> bytes:
     try:
         content = read_file(path)
     except (OSError, ValueError) as error:
-        raise _refused(f"The kubeconfig's {name} names {_shown(path)}, which cannot be read: {error}.") from None
+        why = getattr(error, "strerror", None) or error
+        raise _refused(f"The kubeconfig's {name} names {_shown(path)}, which cannot be read: {why}.") from None
     if not content or len(content) > KUBECONFIG_BYTES:
         raise _refused(f"The kubeconfig's {name} names {_shown(path)}, which is empty or far too large.")
     return content

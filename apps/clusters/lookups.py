@@ -1,6 +1,7 @@
-"""The clusters of all teams, for the collector, which works for each of them."""
+"""The clusters of all teams, for the collector, which works for each of them, and for operators."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from apps.accounts.scope import maintenance
@@ -21,6 +22,18 @@ class Collected:
     anywhere: bool  # else the address that its server's name leads to must pass `addresses.is_off_limits`
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A cluster for people to see; `fault` is as above."""
+
+    team: str  # its slug
+    name: str
+    server: str
+    namespaces: list[str]
+    expires_at: datetime | None
+    fault: str
+
+
 def collected() -> list[Collected]:
     """Every team's, in the order in which they were added."""
     with maintenance():
@@ -38,12 +51,18 @@ def teams_with_clusters() -> set[int]:
         return set(Cluster.objects.values_list("team_id", flat=True).distinct())
 
 
+def registered() -> list[Registered]:
+    """Every team's, by team and name."""
+    with maintenance():
+        found = Cluster.objects.select_related("team").order_by("team__slug", "name")
+        return [
+            Registered(one.team.slug, one.name, one.server, one.namespaces, one.expires_at, _opened(one)[1])
+            for one in found
+        ]
+
+
 def _collected(cluster: Cluster) -> Collected:
-    kubeconfig, fault = None, ""
-    try:
-        kubeconfig = unseal(cluster.kubeconfig, team_id=cluster.team_id)
-    except Unsealable as error:
-        fault = str(error)
+    kubeconfig, fault = _opened(cluster)
     return Collected(
         pk=cluster.pk,
         team_id=cluster.team_id,
@@ -53,3 +72,11 @@ def _collected(cluster: Cluster) -> Collected:
         fault=fault,
         anywhere=cluster.anywhere,
     )
+
+
+def _opened(cluster: Cluster) -> tuple[dict[str, Any] | None, str]:
+    """The kubeconfig, or what is wrong with it."""
+    try:
+        return unseal(cluster.kubeconfig, team_id=cluster.team_id), ""
+    except Unsealable as error:
+        return None, str(error)

@@ -2,7 +2,7 @@
 
 import typer
 
-from config.cli import tokens, users
+from config.cli import cluster, tokens, users
 from config.cli.collect import collect
 from config.cli.compact import compact
 from config.cli.doctor import doctor
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.command()(up)
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
+app.add_typer(cluster.app, name="cluster")
 for command in (tail, search, ship, doctor, compact, check, stats, collect, grpc, tls, kubeconfig):
     app.command()(command)
 
