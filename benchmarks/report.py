@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.collector import Collected
 from benchmarks.ingest import Loaded
 from benchmarks.queries import Asked, Unanswered
 from benchmarks.tails import Idle, Lateness
@@ -63,6 +64,21 @@ _IDLE = {
     "query p50 ms": "query_p50_ms",
     "query p99 ms": "query_p99_ms",
 }
+_COLLECTED = {
+    "containers": "containers",
+    "lines/s": "lines_per_s",
+    "CPU-s/1M": "collector_cpu_s_per_m",
+    "others": "service_cpu_s_per_m",
+    "peak MB": "collector_peak_mb",
+    "p50 ms": "p50_ms",
+    "p99 ms": "p99_ms",
+    "max ms": "max_ms",
+    "lines": "lines",
+    "lost": "lost",
+    "doubled": "doubled",
+    "cluster CPU": "cluster_cpu",
+    "foreign": "foreign_cpu",
+}
 
 
 @dataclass(slots=True)
@@ -78,6 +94,7 @@ class Results:
     queries_during: list[Asked | Unanswered] = field(default_factory=list)  # while the other streams are written to
     lateness: list[Lateness] = field(default_factory=list)
     idle: Idle | None = None
+    collected: Collected | None = None
 
     def write(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,6 +116,10 @@ def show_ingest(console: Console, rows: Sequence[Loaded]) -> None:
 def show_followers(console: Console, late: Sequence[Lateness], idle: Idle) -> None:
     console.print(_table("From the acknowledgement to the follower", _LATENESS, [asdict(row) for row in late]))
     console.print(_table("Idle followers of one web worker", _IDLE, [asdict(idle)]))
+
+
+def show_collected(console: Console, collected: Collected) -> None:
+    console.print(_table("Collecting from a cluster", _COLLECTED, [asdict(collected)]))
 
 
 def show_queries(console: Console, title: str, rows: Sequence[Asked | Unanswered]) -> None:

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from benchmarks import collector as collecting
 from benchmarks import hotspots, tails
 from benchmarks.dataset import Dataset
 from benchmarks.draws import Options
@@ -19,7 +20,7 @@ from benchmarks.generate import ensure
 from benchmarks.ingest import Loaded, Plan, load, load_of_others, median
 from benchmarks.operations import STREAM
 from benchmarks.queries import Asked, Questions, Unanswered
-from benchmarks.report import Results, show_followers, show_ingest, show_queries
+from benchmarks.report import Results, show_collected, show_followers, show_ingest, show_queries
 from benchmarks.service import Service, fresh_service
 
 _FOLDER = Path(__file__).resolve().parent
@@ -43,6 +44,7 @@ def bench(  # noqa: PLR0917 (typer reads options from arguments)
     ] = False,
     profile: Annotated[bool, typer.Option("--profile", help="Show where a web worker's CPU time goes.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Measure followers, and nothing else.")] = False,
+    collector: Annotated[bool, typer.Option("--collector", help="Measure the collector, and nothing else.")] = False,
     quiet: Annotated[float, typer.Option(help="Wait up to so many seconds for an idle machine.")] = 30.0,
     seed: Annotated[int, typer.Option(help="Another data set of the same kind.")] = 1,
     folder: Annotated[Path, typer.Option(help="Where the data set and the service's home lie.")] = _DATA,
@@ -53,6 +55,11 @@ def bench(  # noqa: PLR0917 (typer reads options from arguments)
     if follow:
         results.lateness, results.idle = tails.run(folder)
         show_followers(_console, results.lateness, results.idle)
+        _console.print(f"Written to {results.write(_RESULTS)}")
+        return
+    if collector:
+        results.collected = collecting.run(folder)
+        show_collected(_console, results.collected)
         _console.print(f"Written to {results.write(_RESULTS)}")
         return
     with _bar("data set", events) as tell_events:

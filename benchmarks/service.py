@@ -28,7 +28,7 @@ _STOP_SECONDS = 60.0
 # Longer than any pause after which background work begins (blocks are compacted 5 s after the last append).
 _SETTLING_SECONDS = 6.0
 _TEAM = "bench"
-_ABILITIES = ("streams:create", "streams:read", "streams:issue-token")
+_ABILITIES = ("streams:create", "streams:read", "streams:issue-token", "objects:read", "objects:write")
 _LOG_TABLES = """
 SELECT relname, pg_total_relation_size(oid) FROM pg_class
 WHERE relkind = 'r' AND relname LIKE 'log\\_%' AND relnamespace = 'public'::regnamespace
@@ -92,18 +92,29 @@ class Service:
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             state = self.home.running()
-            if state is not None and {"web", "worker", "beat"} <= state.children.keys():
+            if state is not None and {"web", "worker", "beat", "collector"} <= state.children.keys():
                 return state
             time.sleep(0.1)
         raise Failed(f"tailsvc did not start; see {self.home.path.parent / 'up.log'}")
 
     def _make_token(self) -> str:
         abilities = [part for ability in _ABILITIES for part in ("--ability", ability)]
-        command = [str(_TAILSVC), "token", "create", "--home", str(self.home.path)]
-        command += ["--team", _TEAM, "--plan", "unlimited", *abilities]
+        return self._command("token", "create", "--team", _TEAM, "--plan", "unlimited", *abilities).strip()
+
+    def _command(self, *arguments: str, text: str = "") -> str:
+        command = [str(_TAILSVC), *arguments, "--home", str(self.home.path)]
         return subprocess.run(
-            command, cwd=CODE, env=_environment(), check=True, stdout=subprocess.PIPE, text=True
-        ).stdout.strip()
+            command, cwd=CODE, env=_environment(), check=True, input=text, stdout=subprocess.PIPE, text=True
+        ).stdout
+
+    def add_cluster(self, kubeconfig: str) -> None:
+        """Whose pods are collected, those of the namespace `default`."""
+        names = ("cluster", "add", "default", "--team", _TEAM, "--namespace", "default", "--kubeconfig", "-")
+        self._command(*names, text=kubeconfig)
+
+    def streams(self) -> list[str]:
+        """The UUIDs of all."""
+        return [stream["uuid"] for stream in self.ask("GET", "/api/streams?limit=500")["data"]]
 
     def open_streams(self, names: list[str]) -> None:
         for name in names:
