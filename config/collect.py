@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import sys
+from pathlib import Path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -16,21 +17,29 @@ import django
 import structlog
 
 LOOK_SECONDS = 1.0
+ALIVE_SECONDS = 5.0
 _log = structlog.get_logger(__name__)
 
 
-async def collect() -> None:
-    """Until SIGTERM or SIGINT."""
+async def collect(alive: Path | None) -> None:
+    """Until SIGTERM or SIGINT. `alive` is touched while the loop turns."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    life = asyncio.ensure_future(_show_life(alive))
     work = asyncio.ensure_future(_work())
     stopped = asyncio.ensure_future(stopping.wait())
     await asyncio.wait({work, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    work.cancel()
+    for task in (stopped, work, life):
+        task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await work
+
+
+async def _show_life(alive: Path | None) -> None:
+    while alive is not None:
+        alive.touch()
+        await asyncio.sleep(ALIVE_SECONDS)
 
 
 async def _work() -> None:
@@ -56,10 +65,10 @@ async def _first_cluster() -> None:
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def run() -> int:
+def run(alive: Path | None = None) -> int:
     """Set Django up from the environment, and collect. The exit code."""
     django.setup()
-    asyncio.run(collect())
+    asyncio.run(collect(alive))
     return 0
 
 

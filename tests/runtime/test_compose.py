@@ -29,7 +29,7 @@ from tests.runtime.instances import until
 from tests.servers import reachable_folder, shared_copies, start_postgres
 
 PASSWORD_NAME = "database-password"
-OURS = ("prepare", "web", "tls", "grpc", "worker", "beat")
+OURS = ("prepare", "web", "tls", "grpc", "collector", "worker", "beat")
 _VARIABLE = re.compile(r"\$(?:\$|\{(\w+)(?::([?-])([^}]*))?\})")
 
 
@@ -189,9 +189,9 @@ def test_every_server_and_service_becomes_healthy(stack: Stack) -> None:
     prepared = stack.start("prepare").wait(60)
     assert prepared == 0, stack.log("prepare")
     del stack.running["prepare"]
-    for name in ("web", "tls", "grpc", "worker", "beat"):
+    for name in ("web", "tls", "grpc", "collector", "worker", "beat"):
         stack.start(name)
-    for name in ("web", "tls", "grpc", "beat", "worker"):
+    for name in ("web", "tls", "grpc", "collector", "beat", "worker"):
         seconds = until(lambda name=name: stack.is_healthy(name), f"{name} to be healthy", seconds=60)
         print(f"{name} healthy after {seconds:.1f} s")
 
