@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +21,10 @@ CHILDREN = {"postgres", "valkey", "web", "grpc", "worker", "beat"}
 
 
 @contextmanager
-def tailsvc_up(home: Path, *, port: int = 0, workers: int = 2) -> Iterator["Service"]:
+def tailsvc_up(home: Path, *, port: int = 0, workers: int = 2, options: Sequence[str] = ()) -> Iterator["Service"]:
     """Runs until the block ends, with fsync on and every other setting as people have it."""
-    command = [TAILSVC, "up", "--home", str(home), "--port", str(port or free_port()), "--workers", str(workers)]
+    places = ["--home", str(home), "--port", str(port or free_port()), "--workers", str(workers)]
+    command = [TAILSVC, "up", *places, *options]
     instance = Instance(command, home)
     try:
         instance.line_with("ready", seconds=FIRST_START_SECONDS)

@@ -1,19 +1,23 @@
 """kubectl, as old as Debian's and as new as is installed here, does with our objects what it does with any."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from tests.debian import required_tree
-from tests.journeys.service import Service
-from tests.journeys.tls_front import tls_front
+from tests.journeys.service import TAILSVC, Service, tailsvc_up
+from tests.runtime.instances import until
+from tests.servers import reachable_folder
 
 OBJECT = """\
 apiVersion: tilt.dev/v1alpha1
@@ -51,18 +55,20 @@ class Kubectl:
         return [self.program, "--kubeconfig", str(self.config), "--cache-dir", cache, *arguments]
 
 
+@pytest.fixture(scope="module")
+def secure() -> Iterator[Service]:
+    """With a port that speaks TLS: kubectl sends no token without."""
+    with reachable_folder() as folder, tailsvc_up(folder / "home", options=["--tls"]) as service:
+        yield service
+
+
 @pytest.fixture(scope="module", params=["debian's", "installed"])
-def kubectl(
-    service: Service, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> Iterator[Kubectl]:
+def kubectl(secure: Service, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Kubectl:
     program = _program(request.param)
-    folder = tmp_path_factory.mktemp("kubectl")
-    with tls_front(urlsplit(service.address).port or 0, folder) as (address, certificate):
-        config = folder / "config"
-        config.write_text(_config(address, certificate, service.secret("token")))
-        found = Kubectl(program, config, is_old=request.param != "installed")
-        yield found
-        found("delete", "podlogstreams", "--all")
+    config = tmp_path_factory.mktemp("kubectl") / "config"
+    printed = [TAILSVC, "kubeconfig", "--home", str(secure.instance.home.path)]
+    config.write_bytes(subprocess.run(printed, capture_output=True, check=True).stdout)
+    return Kubectl(program, config, is_old=request.param != "installed")
 
 
 def _program(which: str) -> str:
@@ -73,20 +79,6 @@ def _program(which: str) -> str:
         return found
     tree = required_tree("kubernetes-client", provide=["usr/bin/kubectl", "usr/share/doc/kubernetes-client/copyright"])
     return str(tree.program("usr/bin/kubectl"))
-
-
-def _config(address: str, certificate: Path, token: str) -> str:
-    cluster = {"server": address, "certificate-authority": str(certificate)}
-    return json.dumps(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "c", "cluster": cluster}],
-            "users": [{"name": "u", "user": {"token": token}}],
-            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-            "current-context": "x",
-        }
-    )
 
 
 def test_it_finds_out_what_there_is(kubectl: Kubectl) -> None:
@@ -146,6 +138,7 @@ def test_mistakes_are_told(kubectl: Kubectl) -> None:
 def test_it_patches_in_each_way_and_waits(kubectl: Kubectl) -> None:
     kubectl("create", "-f", "-", stdin=OBJECT.format(name="p", pod="web-1"))
     for kind, patch in {
+        "strategic": '{"spec": {"namespace": "shop"}}',
         "merge": '{"spec": {"pod": "one"}}',
         "json": '[{"op": "replace", "path": "/spec/pod", "value": "two"}]',
     }.items():
@@ -155,21 +148,64 @@ def test_it_patches_in_each_way_and_waits(kubectl: Kubectl) -> None:
     kubectl("annotate", "pls", "p", "tilt.dev/resource=web")
     if not kubectl.is_old:
         kubectl("wait", "pls/p", "--for=jsonpath={.spec.pod}=two", "--timeout=20s")
-    waiting = subprocess.Popen(kubectl.command("wait", "pls/p", "--for=delete", "--timeout=30s"))
-    kubectl("delete", "pls", "p")
-    assert waiting.wait(30) == 0
+    with watched(kubectl, "wait", "pls/p", "--for=delete", "--timeout=30s") as waiting:
+        kubectl("delete", "pls", "p")
+        assert waiting.wait(30) == 0
+
+
+@contextmanager
+def watched(kubectl: Kubectl, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """Running, once it watches: `-v=6` has it say which requests were answered."""
+    command = kubectl.command(*arguments, "-v=6")
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    assert process.stderr
+    rest = threading.Thread(target=process.stderr.read)
+    try:
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if "watch=true" in line:
+                break
+        else:
+            raise AssertionError("".join(said))
+        rest.start()  # a full pipe would stop it
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if rest.ident is not None:
+            rest.join()
+        process.stdout.close()
+        process.stderr.close()
 
 
 def test_it_watches(kubectl: Kubectl) -> None:
-    watching = subprocess.Popen(kubectl.command("get", "pls", "-w", "--no-headers"), stdout=subprocess.PIPE, text=True)
-    assert watching.stdout
-    try:
+    with watched(kubectl, "get", "pls", "-w", "--no-headers") as watching:
+        assert watching.stdout
         for name in ("w1", "w2"):
             kubectl("create", "-f", "-", stdin=OBJECT.format(name=name, pod="web-1"))
             started = time.monotonic()
             assert watching.stdout.readline().split()[0] == name
             assert time.monotonic() - started < 5
-    finally:
-        watching.kill()
-        watching.wait()
-        watching.stdout.close()
+    kubectl("delete", "pls", "--all")
+
+
+def test_a_watch_goes_on_behind_a_restart_of_the_web_server(kubectl: Kubectl, secure: Service) -> None:
+    """kubectl ends a watch whose connection breaks; whoever watches from the version that was seen last misses
+    nothing, neither of what happened before the restart nor of what did after it."""
+    kubectl("create", "-f", "-", stdin=OBJECT.format(name="r1", pod="web-1"))
+    seen = json.loads(kubectl("get", "pls", "r1", "-o", "json"))["metadata"]["resourceVersion"]
+    with watched(kubectl, "get", "pls", "-w", "--no-headers") as watching:
+        kubectl("label", "pls", "r1", "colour=red")
+        pid = secure.instance.state.children["tls"]
+        os.killpg(pid, signal.SIGKILL)
+        assert watching.wait(20) in (0, 1)
+        until(lambda: secure.instance.state.children["tls"] != pid, "another web server")
+    until(lambda: "ok" in kubectl("get", "--raw", "/livez", code=None), "it to answer")
+    kubectl("delete", "pls", "r1")
+    path = "/apis/tilt.dev/v1alpha1/podlogstreams"
+    told = kubectl("get", "--raw", f"{path}?watch=true&resourceVersion={seen}&timeoutSeconds=2")
+    events = [json.loads(line) for line in told.splitlines()]
+    assert [event["type"] for event in events] == ["MODIFIED", "DELETED"]
+    assert [event["object"]["metadata"]["labels"]["colour"] for event in events] == ["red", "red"]
