@@ -5,7 +5,6 @@ Compaction makes columns of many such blocks at once.
 """
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,13 +25,13 @@ def bundle_of(events: EventTables) -> Encoded:
     """Ids are relative: the first event's is 1."""
     ids = range(1, len(events) + 1)
     times, raws, *fields = zip(*events, strict=True)
-    if any(later < earlier for earlier, later in pairwise(times)):
+    if [*times] != sorted(times):
         order = sorted(range(len(times)), key=times.__getitem__)
         ids, times, raws, *fields = ([values[row] for row in order] for values in (ids, times, raws, *fields))  # type: ignore[assignment]
     said = {
         name: values
         for name, values in zip(Event._fields[2:], fields, strict=True)
-        if any(value is not None and value is not False for value in values)
+        if (True in values if name == IS_BOT else values.count(None) != len(values))
     }
     packer = Packer(_LEVEL)
     texts, odd = _texts(raws)
@@ -89,6 +88,10 @@ def frame_of_bundles(bundles: Sequence[Bundle]) -> Frame:
 
 def _texts(raws: Sequence[bytes]) -> tuple[list[str], list[bool]]:
     """The lines as text, and for each whether its bytes are no UTF-8: then each character is a byte."""
+    try:
+        return [*map(bytes.decode, raws)], [False] * len(raws)
+    except UnicodeDecodeError:
+        pass
     texts, odd = [], []
     for raw in raws:
         try:

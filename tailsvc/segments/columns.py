@@ -1,5 +1,6 @@
 """Columns in memory: texts as distinct values and a code for each row, numbers as arrays."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -191,13 +192,13 @@ def presence(column: Column) -> Mask:
 
 def join_texts(parts: Sequence[Text | int]) -> Text:
     """One after the other; a number stands for so many rows without a value."""
-    places: dict[str, int] = {}
+    places: defaultdict[str, int] = defaultdict(count(1).__next__)
     codes: list[Codes] = []
     for part in parts:
         if isinstance(part, int):
             codes.append(np.zeros(part, np.int32))
             continue
-        known = [0, *(places.setdefault(value, len(places) + 1) for value in part.values)]
+        known = [0, *map(places.__getitem__, part.values)]
         codes.append(np.array(known, np.int32)[part.codes])
     return Text([*places], np.concatenate(codes))
 

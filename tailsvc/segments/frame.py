@@ -186,7 +186,8 @@ def join_frames(frames: Sequence[Frame]) -> Frame:
         return frames[0]
     if _changes_attributes(frames):
         frames = [frame.with_whole_lines() for frame in frames]
-    names = dict.fromkeys(_joined_name(name, frames) for frame in frames for name in frame.columns)
+    found = dict.fromkeys(name for frame in frames for name in frame.columns)
+    names = dict.fromkeys(_joined_name(name, frames) for name in found)
     columns = {name: _join_column(name, frames) for name in names}
     if REST in columns or len(attribute_names(columns)) > MOST_COLUMNS:
         columns = _with_attributes_split_again(columns, sum(map(len, frames)))

@@ -6,7 +6,8 @@ be kept: see `weaving`.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, repeat
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,7 @@ def _numbers(parts: Parts, size: int, dtype: type) -> Number:
     present = np.zeros(size, np.bool_)
     for place, values in parts:
         if None in values:
-            present[place] = np.fromiter((value is not None for value in values), np.bool_, len(values))
+            present[place] = np.fromiter(map(is_not, values, repeat(None)), np.bool_, len(values))
             found[place] = [0 if value is None else value for value in values]
         else:
             present[place], found[place] = True, values
