@@ -12,8 +12,7 @@ import aiohttp
 import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 from kubernetes_asyncio.client import ApiClient, Configuration
-from kubernetes_asyncio.config import ConfigException
-from kubernetes_asyncio.config.kube_config import KubeConfigLoader
+from kubernetes_asyncio.config import ConfigException, kube_config
 
 from apps.clusters.addresses import is_off_limits
 
@@ -74,11 +73,12 @@ class ClusterApi:
         """Opens no connection yet. `anywhere`: also to this machine and its neighbours. Raises ClusterError."""
         configuration = type.__call__(Configuration)
         try:
-            await KubeConfigLoader(config_dict=kubeconfig).load_and_set(configuration)
+            await kube_config.KubeConfigLoader(config_dict=kubeconfig).load_and_set(configuration)
             session = _session(configuration, anywhere=anywhere)
         except (ConfigException, ssl.SSLError, OSError, ValueError) as error:
             raise ClusterError(f"the kubeconfig cannot be used: {error}") from error
         client = ApiClient(configuration=configuration)
+        kube_config._cleanup_temp_files()  # certificates and keys, which are read by now; else they stay until the end
         unused, client.rest_client.pool_manager = client.rest_client.pool_manager, session
         await unused.close()
         return cls(client)
