@@ -21,8 +21,7 @@ from tailsvc.objects.bodies import Unreadable, read_yaml
 
 _MOST_LISTED = 10
 _ADVICE = (
-    "give the user of the context the token of a service account: `kubectl create token NAME --duration 8760h`, "
-    "put into the kubeconfig with `kubectl config set-credentials`."
+    "let the context name a user with the token of a service account (`kubectl create token NAME --duration 8760h`)."
 )
 _FLATTEN = "`kubectl config view --raw --minify --flatten` prints what one context needs, with files' contents inside."
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.%A-Za-z0-9]{2,60}\]")
