@@ -56,10 +56,14 @@ class StreamsPage(TeamPage):
     def get(self, request: HttpRequest) -> HttpResponse:
         now = timezone.now()
         streams = list(Stream.objects.filter(deleted_at__isnull=True).order_by("name", "pk")[:_MOST_SHOWN])
+        rows = rows_of(streams, self.caller.plan, now)
+        may_send = Ability.STREAMS_ISSUE_TOKEN in self.caller.abilities
+        is_fresh = may_send and bool(rows) and all(row.last_at is None for row in rows)
         is_part = request.headers.get("HX-Request") == "true"
         return self.render(
             "console/streams_table.html" if is_part else "console/streams.html",
-            rows=rows_of(streams, self.caller.plan, now),
+            rows=rows,
+            fresh=rows[0].stream if is_fresh else None,
             deleted=restorable(now),
         )
 

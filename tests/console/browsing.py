@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,11 +44,18 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+class Addressed(Protocol):
+    """Whatever has pages."""
+
+    @property
+    def address(self) -> str: ...
+
+
 @dataclass(slots=True)
 class Visitor:
     """Opens pages, and notes what no page of ours may do: foreign requests, dialogs, errors, breaches of the policy."""
 
-    service: Service
+    service: Addressed
     context: BrowserContext
     misdeeds: list[str] = field(default_factory=list)
 
@@ -87,7 +94,7 @@ class Visitor:
 
 
 @contextmanager
-def visiting(browser: Browser, service: Service, **options: Any) -> Iterator[Visitor]:
+def visiting(browser: Browser, service: Addressed, **options: Any) -> Iterator[Visitor]:
     """A browser of one's own, with nobody logged in unless `storage_state` says who."""
     width, height = options.pop("size", WIDE)
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
@@ -97,7 +104,7 @@ def visiting(browser: Browser, service: Service, **options: Any) -> Iterator[Vis
         yield visitor
     finally:
         context.close()
-    assert visitor.misdeeds == []
+    assert not visitor.misdeeds, visitor.misdeeds
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,10 @@ from django.test import Client
 
 from apps.accounts.abilities import Role
 from tests.console.conftest import Person
+from tests.environment import ROOT
 from tests.factories.accounts import make_team, unique
 from tests.factories.streams import make_stream
+from tests.npm import locked_npm_file
 
 
 def policy_of(answer: HttpResponse) -> dict[str, str]:
@@ -128,3 +130,19 @@ def test_the_first_page_leads_who_is_in_no_team_to_found_one(person: Person) -> 
 def test_a_stream_of_another_team_is_not_there(person: Person) -> None:
     stream, _ = make_stream(make_team())
     assert person.get(f"streams/{stream.slug}/").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("htmx/htmx-4.0.1.min.js", "htmx.org/dist/htmx.min.js"),
+        ("htmx/LICENSE", "htmx.org/LICENSE"),
+        ("uplot/uPlot-1.6.32.iife.min.js", "uplot/dist/uPlot.iife.min.js"),
+        ("uplot/uPlot-1.6.32.min.css", "uplot/dist/uPlot.min.css"),
+        ("uplot/LICENSE", "uplot/LICENSE"),
+    ],
+)
+def test_what_others_wrote_is_as_they_published_it(ours: str, theirs: str) -> None:
+    vendored = ROOT / "apps" / "console" / "static" / "console" / "vendor"
+    assert (vendored / ours).read_bytes() == locked_npm_file(theirs).read_bytes()
+    assert len(list(vendored.rglob("*.*")) + list(vendored.rglob("LICENSE"))) == 5

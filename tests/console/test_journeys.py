@@ -1,5 +1,8 @@
 """What people do, in a real browser on a real service."""
 
+import base64
+
+import httpx
 from playwright.sync_api import Browser, Page, expect
 
 from tests.console.browsing import Visitor, check_access, log_in_as, shoot, visiting
@@ -155,3 +158,83 @@ def tab_to(page: Page, label: str) -> None:
         if page.evaluate("document.activeElement.labels?.[0]?.textContent") == label:
             return
     raise AssertionError(f"no way to {label} by Tab")
+
+
+def test_operators_go_to_the_administration_and_back(visitor: Visitor) -> None:
+    page = visitor.open("settings/usage/")
+    page.get_by_role("link", name="Change the plan").click()
+    expect(page.get_by_role("heading", name="default")).to_be_visible()
+    page.get_by_role("link", name="View site").click()
+    expect(page.get_by_role("heading", name="Streams")).to_be_visible()
+    page.get_by_text("your account").locator("..").click()
+    page.get_by_role("link", name="Administration").click()
+    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
+
+
+def test_the_api_reference_keeps_to_the_policy(visitor: Visitor) -> None:
+    page = visitor.open("/api/docs")
+    expect(page.get_by_text("List what it may list").or_(page.locator(".opblock").first)).to_be_visible()
+
+
+def test_what_runs(visitor: Visitor) -> None:
+    page = visitor.open("live/")
+    expect(page.get_by_text("worker", exact=True)).to_be_visible()
+    check_access(page)
+    shoot(page, "live")
+
+
+def test_a_builds_log_grows_while_one_looks_on(visitor: Visitor) -> None:
+    stream = visitor.service.new_stream("built")
+    path = f"/api/streams/{stream.uuid}"
+    with visitor.service.api() as api:
+        api.put(f"{path}/replicas/built-1", json={"node": "node-1", "cpu_millicores": 250}).raise_for_status()
+        api.post(f"{path}/lifecycle-events", json={"reason": "BackOff", "replica": "built-1"}).raise_for_status()
+        api.post(f"{path}/builds", json={"build_id": "b1", "deploy_id": "d1"}).raise_for_status()
+        write_chunk(api, f"{path}/builds/b1", 0, b"\x1b[32mstep 1\x1b[0m\n")
+        page = visitor.open(f"streams/{stream.uuid}/live/")
+        expect(page.get_by_text("node-1")).to_be_visible()
+        check_access(page)
+        shoot(page, "stream-live")
+        page.get_by_role("link", name="b1").click()
+        expect(page.get_by_text("step 1")).to_be_visible()
+        write_chunk(api, f"{path}/builds/b1", 16, b"step 2 <b>\n")
+        expect(page.get_by_text("step 2 <b>")).to_be_visible()
+        api.post(f"{path}/builds/b1/finish", json={"status": "succeeded"}).raise_for_status()
+        expect(page.get_by_text("The end of the log")).to_be_visible()
+    check_access(page)
+    shoot(page, "build")
+
+
+def write_chunk(api: httpx.Client, build: str, offset: int, data: bytes) -> None:
+    sent = {"offset": offset, "data": base64.b64encode(data).decode()}
+    api.post(f"{build}/chunks", json=sent).raise_for_status()
+
+
+def test_refused_lines_are_shown(visitor: Visitor) -> None:
+    stream = visitor.service.new_stream("refusing")
+    headers = {"Authorization": f"Bearer {stream.ingest_token}", "Content-Type": "application/x-ndjson"}
+    httpx.post(stream.ingest_url, content=b"12\n[<script>alert(1)</script>\n", headers=headers)
+    page = visitor.open(f"streams/{stream.uuid}/rejected/")
+    expect(page.get_by_role("row").nth(1)).to_be_visible()
+    check_access(page)
+    shoot(page, "rejected")
+
+
+def test_a_device_is_let_in(visitor: Visitor) -> None:
+    address = visitor.service.address
+    asked = {"client_id": "tailstream-agent", "scope": "stream:read"}
+    codes = httpx.post(f"{address}/api/oauth/device/code", data=asked).json()
+    page = visitor.open("/device")
+    check_access(page)
+    shoot(page, "device")
+    page.get_by_label("The code that your program shows").fill(codes["user_code"].lower())
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Let Tailstream agent in?")).to_be_visible()
+    check_access(page)
+    shoot(page, "device-decision")
+    page.get_by_label("Team").select_option(label="default (default)")
+    page.get_by_role("button", name="Approve").click()
+    expect(page.get_by_role("heading", name="Connected")).to_be_visible()
+    grant = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": codes["device_code"]}
+    told = httpx.post(f"{address}/api/oauth/device/token", data={**grant, "client_id": "tailstream-agent"}).json()
+    assert told["token_type"] == "Bearer"
