@@ -186,7 +186,7 @@ class SurroundingsPart(LinePart):
         asked = self.find(stream)
         found = self._event(asked, event)
         before, after = services.surroundings(asked, found, before=_AROUND, after=_AROUND, now=self.now)
-        looks = replace(self.looks, columns=("line",), words=())
+        looks = replace(self.looks, columns=("line",), wrap=False, words=())
         html = rows.rows([*after[::-1], found, *before[::-1]], looks, chosen=found.id)
         return self.render("console/explore_surroundings.html", rows=mark_safe(html))  # noqa: S308 (by log_text)
 

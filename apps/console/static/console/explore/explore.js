@@ -221,6 +221,7 @@ bind("t", "Choose the time", () => {
   menu?.setAttribute("open", "");
   menu?.querySelector("a")?.focus();
 });
+bind("-", "Twice as much time", () => press("wider"));
 bind("Escape", "Close what is open", () => { if (!closeLine()) now.table.scroller.focus(); });
 
 function isShownElsewhere() {

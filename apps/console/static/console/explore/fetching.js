@@ -18,9 +18,21 @@ export async function part(path, signal) {
 /** A part's text. Raises Refusal with words for people.
  * @param {string} path @param {AbortSignal} [signal] */
 export async function text(path, signal) {
+  return (await whole(path, signal)).text();
+}
+
+/** Rows, and whether there are more behind them.
+ * @param {string} path @param {AbortSignal} signal */
+export async function more(path, signal) {
+  const answer = await whole(path, signal);
+  return { html: await answer.text(), hasMore: answer.headers.get("X-Has-More") === "1" };
+}
+
+/** @param {string} path @param {AbortSignal} [signal] */
+async function whole(path, signal) {
   const answer = await part(path, signal);
   if (!answer.ok) throw new Refusal(`This part could not be fetched (${answer.status}).`);
-  return answer.text();
+  return answer;
 }
 
 /** Server-made HTML, in which all foreign text is escaped.

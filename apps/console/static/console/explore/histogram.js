@@ -69,7 +69,7 @@ export class Histogram {
     return {
       ...this.size,
       legend: { show: false },
-      padding: [4, 4, 0, 0],
+      padding: [4, 16, 0, 0],
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
       scales: {
         x: { range: () => [drawing.start / 1000, Math.max(drawing.end, drawing.start + 1) / 1000] },

@@ -1,5 +1,5 @@
 // The table of lines: at most 300 rows of however many, scrolled both ways, walked by keys.
-import { inWords, parsed, text } from "./fetching.js";
+import { inWords, more, parsed } from "./fetching.js";
 
 const MOST_ROWS = 300;
 const NEAR = 700; // pixels from an end at which more is fetched
@@ -60,14 +60,14 @@ export class Table {
     if (!place) return;
     this.isLoading = true;
     try {
-      const answer = await text(`rows${this.frozen}&${way}=${place.at}-${place.id}`, this.gone.signal);
-      const fresh = this.fresh(answer);
+      const { html, hasMore } = await more(`rows${this.frozen}&${way}=${place.at}-${place.id}`, this.gone.signal);
+      const fresh = this.fresh(html);
       if (way === "older") {
         this.pushedOut = null;
-        this.hasOlder = fresh.length > 0;
+        this.hasOlder = hasMore;
         this.keepingPlace(() => this.append(fresh));
       } else {
-        this.hasNewer = fresh.length > 0;
+        this.hasNewer = hasMore;
         this.keepingPlace(() => this.prepend(fresh));
       }
       this.told();
