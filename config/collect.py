@@ -14,11 +14,13 @@ from pathlib import Path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 import django
-import structlog
+import psycopg
+
+from config import env
+from config.databases import libpq_url, role_url
 
 LOOK_SECONDS = 1.0
 ALIVE_SECONDS = 5.0
-_log = structlog.get_logger(__name__)
 
 
 async def collect(alive: Path | None) -> None:
@@ -44,6 +46,7 @@ async def _show_life(alive: Path | None) -> None:
 
 async def _work() -> None:
     await _first_cluster()
+    django.setup()
     from apps.collector.controller import Controller
     from apps.collector.lease import alone
     from apps.sessions import beats
@@ -53,21 +56,30 @@ async def _work() -> None:
 
 
 async def _first_cluster() -> None:
-    from apps.clusters.lookups import any_wanted
-    from apps.objects.watching import in_thread
-
+    """Asks by itself: with Django and all that it brings, who has no cluster would pay 50 MB for waiting."""
+    secret_key = env.text("TAILSVC_SECRET_KEY")
+    address = libpq_url(role_url(env.text("DATABASE_URL"), secret_key, "maintenance"))
+    told = ""
     while True:
         try:
-            if await in_thread(any_wanted):
+            async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+                while not await _has_cluster(connection):
+                    await asyncio.sleep(LOOK_SECONDS)
                 return
-        except Exception as error:  # noqa: BLE001 (the database may be away; it is asked again)
-            _log.warning("the collector waits for the database", error=repr(error))
+        except psycopg.Error as error:
+            if str(error) != told:
+                told = str(error)
+                sys.stderr.write(f"The collector waits for the database: {told}\n")
         await asyncio.sleep(LOOK_SECONDS)
 
 
+async def _has_cluster(connection: "psycopg.AsyncConnection[tuple[bool]]") -> bool:
+    found = await (await connection.execute("SELECT EXISTS (SELECT FROM clusters_cluster)")).fetchone()
+    return found is not None and found[0]
+
+
 def run(alive: Path | None = None) -> int:
-    """Set Django up from the environment, and collect. The exit code."""
-    django.setup()
+    """By the environment's settings. The exit code."""
     asyncio.run(collect(alive))
     return 0
 

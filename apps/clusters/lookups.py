@@ -40,12 +40,6 @@ def collected() -> list[Collected]:
         return [_collected(cluster) for cluster in Cluster.objects.order_by("pk")]
 
 
-def any_wanted() -> bool:
-    """Is there anything to collect from?"""
-    with maintenance():
-        return Cluster.objects.exists()
-
-
 def teams_with_clusters() -> set[int]:
     with maintenance():
         return set(Cluster.objects.values_list("team_id", flat=True).distinct())

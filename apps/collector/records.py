@@ -26,7 +26,7 @@ from tailsvc.storage.base import StreamRef
 
 MANAGER = "tailsvc-collector"
 # Counts are news now and then; states at once.
-LINES_EVERY_SECONDS = 10.0
+LINES_EVERY_SECONDS = 5.0
 # A third of the time after which a replica that nobody heard of counts as not running.
 REPLICA_EVERY_SECONDS = 20.0
 _log = structlog.get_logger(__name__)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from config.cli.connect import connect
+from config.cli.connect import find
 from config.cli.options import HomeOption
 from config.runtime.home import Home
 
@@ -18,7 +18,7 @@ def collect(
     ] = None,
 ) -> None:
     """Collect from the teams' clusters, for a service whose parts run apart; `up` does it by itself."""
-    connect(Home.at(home))
+    find(Home.at(home))
 
     from config.collect import run
 
