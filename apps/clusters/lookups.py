@@ -40,21 +40,6 @@ def collected() -> list[Collected]:
         return [_collected(cluster) for cluster in Cluster.objects.order_by("pk")]
 
 
-def teams_with_clusters() -> set[int]:
-    with maintenance():
-        return set(Cluster.objects.values_list("team_id", flat=True).distinct())
-
-
-def registered() -> list[Registered]:
-    """Every team's, by team and name."""
-    with maintenance():
-        found = Cluster.objects.select_related("team").order_by("team__slug", "name")
-        return [
-            Registered(one.team.slug, one.name, one.server, one.namespaces, one.expires_at, _opened(one)[1])
-            for one in found
-        ]
-
-
 def _collected(cluster: Cluster) -> Collected:
     kubeconfig, fault = _opened(cluster)
     return Collected(
