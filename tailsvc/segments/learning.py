@@ -125,7 +125,10 @@ class _Fold:
         if any(slot.column != TIMESTAMP and slot.column not in self.frame.columns for slot in template.slots):
             return np.zeros(len(rows), np.bool_)
         rendered = template.render([self.frame.printed(slot, rows) for slot in template.slots])
-        return np.fromiter(map(eq, rendered, self._texts(rows)), np.bool_, len(rows))
+        texts = self._texts(rows)
+        if rendered == texts:
+            return np.ones(len(rows), np.bool_)
+        return np.fromiter(map(eq, rendered, texts), np.bool_, len(rows))
 
     def _texts(self, rows: Rows) -> list[str]:
         return [text or "" for text in self.plain.texts(rows)]

@@ -6,14 +6,14 @@ Each format is a function of a whole column, since templates are rendered for ma
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
-from tailsvc.segments.columns import Number
+from tailsvc.segments.columns import Number, Numbers
 
 TIMESTAMP = "timestamp"
 Micros = npt.NDArray[np.int64]
@@ -40,6 +40,7 @@ _ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)([T ])(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}
 _CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)", re.ASCII)
 _SYSLOG = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
 _PLAIN_BELOW = 1e15  # from 1e16 on, `repr` writes an exponent
+_SMALL = 1000  # numbers below are so frequent that their texts are kept
 _MILLIS = [f".{milli:03d}" for milli in range(1000)]
 
 
@@ -72,12 +73,16 @@ TEXT_FORMATS: dict[str, Callable[[str], str]] = {"lower": str.lower, "capital": 
 def print_numbers(column: Number, format_: str) -> list[str]:
     """Rows without a number print as 0."""
     values = column.values.tolist()
-    if format_ == "d":
-        return [*map("%d".__mod__, values)]  # cuts off what is behind the point
+    if format_ == "d":  # cuts off what is behind the point
+        small = _are_small(column.values)
+        return [*map(_small_texts().__getitem__, map(int, values))] if small else [*map("%d".__mod__, values)]
     if format_ == "r":
-        # Four times as quick as `repr`, and the same for numbers of tenths.
-        tenths = np.abs(column.values) < _PLAIN_BELOW
-        return [*map("%.1f".__mod__ if (tenths & _are_tenths(column)).all() else repr, values)]
+        # `%.1f` is four times as quick as `repr`, and the same for numbers of tenths; a table twice as quick again.
+        if not ((np.abs(column.values) < _PLAIN_BELOW).all() and _are_tenths(column.values)):
+            return [*map(repr, values)]
+        if _are_small(column.values):
+            return [*map(_small_tenths().__getitem__, np.rint(column.values * 10).astype(np.int64).tolist())]
+        return [*map("%.1f".__mod__, values)]
     kind, digits = format_[0], int(format_[1:])
     if kind == "s":
         values = [value / 1000 for value in values]
@@ -85,9 +90,23 @@ def print_numbers(column: Number, format_: str) -> list[str]:
     return [pattern % value for value in values]
 
 
-def _are_tenths(column: Number) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = np.round(column.values * 10) / 10 == column.values
-    return found
+def _are_small(values: Numbers) -> bool:
+    """From 0 on and below _SMALL, none of them -0.0."""
+    return bool(((values >= 0) & (values < _SMALL) & ~np.signbit(values)).all())
+
+
+@cache
+def _small_texts() -> list[str]:
+    return [*map(str, range(_SMALL))]
+
+
+@cache
+def _small_tenths() -> list[str]:
+    return [f"{number // 10}.{number % 10}" for number in range(_SMALL * 10)]
+
+
+def _are_tenths(values: Numbers) -> bool:
+    return bool((np.round(values * 10) / 10 == values).all())
 
 
 def number_forms(column: str, value: float) -> Iterator[Form]:

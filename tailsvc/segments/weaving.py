@@ -129,7 +129,7 @@ class _Weaving:
         printed = self._frame.printed(slot, self._place) if slot.format else values
         if before or behind:
             printed = [value and before + value + behind for value in printed]
-        if printed is texts:
+        if printed is texts or tuple(printed) == texts:  # which compares all of them in one go
             return None
         return np.fromiter(map(eq, printed, texts), np.bool_, len(texts))
 
