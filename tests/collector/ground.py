@@ -1,9 +1,9 @@
 """A team with a cluster, the collector's process, and what a test asks of them: what is declared, told and stored."""
 
+import contextlib
 import signal
 import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -39,15 +39,13 @@ class StoredLine(NamedTuple):
 
 
 class Collector:
-    """The process. Killed as the kernel does it, it is started again by whoever killed it."""
+    """The process. Killed as the kernel does it, it is started again by whoever killed it. What it says is pytest's."""
 
     def __init__(self) -> None:
-        self._output = tempfile.NamedTemporaryFile(prefix="collector-", suffix=".log")  # noqa: SIM115 (until `close`)
         self.process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        command = [sys.executable, "-m", "config.collect"]
-        return subprocess.Popen(command, cwd=CODE, stdout=self._output, stderr=self._output)
+        return subprocess.Popen([sys.executable, "-m", "config.collect"], cwd=CODE)
 
     def kill(self) -> None:
         self.process.kill()
@@ -62,11 +60,6 @@ class Collector:
             self.process.wait(20)
         finally:
             self.kill()
-            self._output.close()
-
-    @property
-    def output(self) -> str:
-        return Path(self._output.name).read_text(errors="replace")
 
     @property
     def peak_bytes(self) -> int:
@@ -77,14 +70,8 @@ class Collector:
 
 @contextmanager
 def running_collector() -> Iterator[Collector]:
-    collector = Collector()
-    try:
+    with contextlib.closing(Collector()) as collector:
         yield collector
-    except BaseException as error:
-        error.add_note(f"The collector said:\n{collector.output[-6000:]}")
-        raise
-    finally:
-        collector.close()
 
 
 class Stored:
