@@ -108,9 +108,12 @@ def _by_keys(table: EventTable) -> Iterator[tuple[tuple[str, ...], list[int], It
     groups: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
     for row, others in zip(table.rows, table.others or (), strict=table.others is not None):
         if others is not None:
-            rows, values = groups.setdefault(tuple(others), ([], []))
-            rows.append(row)
-            values.append(others.values())
+            keys = tuple(others)
+            group = groups.get(keys)
+            if group is None:  # asked first: making a default for every row costs as much as all the rest
+                group = groups[keys] = ([], [])
+            group[0].append(row)
+            group[1].append(others.values())
     for keys, (found, values) in groups.items():
         yield keys, found, zip(*values, strict=True)
 
