@@ -63,8 +63,10 @@ class PersonPage(View):
         return render(self.request, template, {**self.frame(), **context}, status=status)
 
     def frame(self) -> dict[str, Any]:
-        """What the base template needs."""
-        return {"teams": self.teams}
+        """What the base template needs: the way back to the team where one was last."""
+        last = self.request.session.get("team")
+        team = next((one for one in self.teams if one.slug == last), next(iter(self.teams), None))
+        return {"teams": self.teams, "team": team, "caller": caller_of(self.user, team) if team else None}
 
     def refuse(self, problem: Problem) -> HttpResponse:
         return refusal(self.request, problem, **self.frame())
@@ -101,9 +103,12 @@ class TeamPage(PersonPage):
             return super().answer(request, *args, **kwargs)
 
     def frame(self) -> dict[str, Any]:
+        """Until the team is found, as for anybody."""
         caller = getattr(self, "caller", None)
-        team = next((one for one in self.teams if caller and one.team_id == caller.team_id), None)
-        return {**super().frame(), "caller": caller, "team": team, "section": self.section}
+        if caller is None:
+            return super().frame()
+        team = next(one for one in self.teams if one.team_id == caller.team_id)
+        return {"teams": self.teams, "team": team, "caller": caller, "section": self.section}
 
 
 def caller_of(user: User, team: TeamOfUser) -> Caller:

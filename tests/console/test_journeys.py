@@ -162,7 +162,7 @@ def tab_to(page: Page, label: str) -> None:
 
 def test_operators_go_to_the_administration_and_back(visitor: Visitor) -> None:
     page = visitor.open("settings/usage/")
-    page.get_by_role("link", name="Change the plan").click()
+    page.get_by_role("link", name="Change the plan", exact=True).click()
     expect(page.get_by_role("heading", name="default")).to_be_visible()
     page.get_by_role("link", name="View site").click()
     expect(page.get_by_role("heading", name="Streams")).to_be_visible()

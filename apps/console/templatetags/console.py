@@ -52,7 +52,8 @@ def short_number(count: float) -> str:
         if count < 999.5 or unit == " G":
             break
         count /= 1000
-    return f"{count:.0f}{unit}" if count >= 99.5 or count == int(count) else f"{count:.1f}{unit}"
+    told = f"{count:.0f}" if count >= 99.5 else f"{count:.1f}".removesuffix(".0")
+    return told + unit
 
 
 @register.filter

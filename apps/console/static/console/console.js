@@ -57,6 +57,10 @@ function switchTheme() {
   document.dispatchEvent(new Event("themechange"));
 }
 
+// What is drawn on a canvas has to be drawn again.
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  document.dispatchEvent(new Event("themechange"));
+});
 document.addEventListener("click", (event) => {
   const target = event.target instanceof Element ? event.target : null;
   const button = target?.closest("[data-copy], [data-opens], [data-theme-switch], [data-closes]");
@@ -90,6 +94,10 @@ bind("g l", "Go to what runs", () => goTo("../live/"));
 bind("g t", "Go to the tokens", () => goTo("../settings/tokens/"));
 bind("Escape", "Close what is open", () => {});
 
+// On a narrow screen the page one is on may lie beyond the edge.
+for (const tab of document.querySelectorAll(".tabs [aria-current], .side [aria-current]")) {
+  tab.scrollIntoView({ block: "nearest", inline: "center" });
+}
 tellTimes();
 setInterval(tellTimes, 1000);
 document.addEventListener("htmx:after:swap", () => tellTimes());
