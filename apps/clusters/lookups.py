@@ -40,6 +40,16 @@ def collected() -> list[Collected]:
         return [_collected(cluster) for cluster in Cluster.objects.order_by("pk")]
 
 
+def registered() -> list[Registered]:
+    """Every team's, by team and name."""
+    with maintenance():
+        found = Cluster.objects.select_related("team").order_by("team__slug", "name")
+        return [
+            Registered(one.team.slug, one.name, one.server, one.namespaces, one.expires_at, _opened(one)[1])
+            for one in found
+        ]
+
+
 def _collected(cluster: Cluster) -> Collected:
     kubeconfig, fault = _opened(cluster)
     return Collected(
