@@ -166,6 +166,38 @@ def test_a_busy_cluster_is_left_alone_for_as_long_as_it_asks(ground: Ground) -> 
     assert sum("/log" in request for request in faults.requests) == 2
 
 
+def test_a_cluster_that_keeps_no_versions_is_not_asked_in_a_loop(ground: Ground) -> None:
+    model, faults = ground.cluster.model, ground.cluster.faults
+    faults.answer(410, "pods.*watch=true", times=10_000)
+    ground.declare("web-0")
+    until(
+        lambda: any("/pods?" in request and "watch=true" in request for request in faults.requests), "the first watch"
+    )
+    faults.requests.clear()
+    time.sleep(3)
+    assert sum("/pods?" in request for request in faults.requests) <= 40
+    model.add_pod("web-0", start=True)
+    model.write("web-0", "main", b"hello")
+    until(lambda: ground.contents("web-0", "web-0") == [b"hello"], "what the lists tell of", seconds=20)
+
+
+def test_of_two_collectors_each_line_is_stored_once(ground: Ground) -> None:
+    """Nobody should start two; but where it happens, it must do no harm."""
+    model = ground.cluster.model
+    model.add_pod("web-0", start=True)
+    ground.declare("web-0")
+    with running_collector():
+        until(lambda: ground.cluster.faults.open("/log") == 2, "both to follow")
+        for number in range(30):
+            model.write("web-0", "main", *(b"%d %d" % (number, nth) for nth in range(10)))
+            time.sleep(0.05)
+        until(lambda: len(ground.lines("web-0", "web-0")) >= 300, "all lines")
+    ground.cluster.faults.cut("/log", "reset")
+    model.write("web-0", "main", b"last")
+    until(lambda: b"last" in ground.contents("web-0", "web-0"), "the last line")
+    assert ground.lines("web-0", "web-0") == _written(ground.cluster, "web-0", "main")
+
+
 def test_memory_is_bounded_however_much_there_is_to_read(ground: Ground, collector: Collector) -> None:
     """A log of 192 MiB, in one go."""
     model = ground.cluster.model
