@@ -4,8 +4,8 @@ from django.urls import URLPattern, URLResolver, include, path
 
 handler400 = "apps.http.problems.bad_request"
 handler403 = "apps.http.problems.permission_denied"
-handler404 = "apps.http.problems.page_not_found"
-handler500 = "apps.http.problems.server_error"
+handler404 = "apps.console.pages.page_not_found"
+handler500 = "apps.console.pages.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("apps.accounts.urls")),

@@ -66,13 +66,19 @@ class OnboardingPage(TeamPage):
 
 
 class ArrivedPart(TeamPage):
-    """What the page asks for again and again until the first event is there."""
+    """What the page asks for again and again until the first event is there; nothing, while nothing changed, so that
+    nobody is told the same thing every second. `?refused=` is the refused line that the page shows.
+    """
 
     ability = Ability.STREAMS_ISSUE_TOKEN
 
-    def get(self, request: HttpRequest, stream: str) -> HttpResponse:  # noqa: ARG002 (Django's signature)
+    def get(self, request: HttpRequest, stream: str) -> HttpResponse:
         found = find_stream(stream)
-        return self.render("console/arrived.html", stream=found, **_arrived(found, self.caller.plan))
+        arrived = _arrived(found, self.caller.plan)
+        refused = str(arrived["refused"].id) if arrived["refused"] else ""
+        if not arrived["events"] and request.GET.get("refused") == refused:
+            return HttpResponse(status=204)
+        return self.render("console/arrived.html", stream=found, **arrived)
 
 
 def _arrived(stream: Stream, plan: PlanLimits) -> dict[str, Any]:

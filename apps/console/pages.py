@@ -18,6 +18,7 @@ from apps.accounts.errors import NotThere, RuleBroken
 from apps.accounts.lookups import TeamOfUser
 from apps.accounts.models import User
 from apps.accounts.scope import team_scope
+from apps.http import problems
 from apps.http.problems import Problem, problem_of, unprocessable
 
 _TITLES = {
@@ -29,6 +30,7 @@ _TITLES = {
     413: "Too much at once",
     422: "That does not work",
     429: "Too many requests",
+    500: "Something went wrong",
     503: "Out of reach",
 }
 
@@ -46,9 +48,9 @@ class PersonPage(View):
         return lookups.teams_of(self.user.pk)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.is_authenticated:
-            return _to_log_in(request)
         try:
+            if not request.user.is_authenticated:
+                return _to_log_in(request)
             return self.answer(request, *args, **kwargs)
         except Exception as error:
             problem = _problem(error)
@@ -69,7 +71,9 @@ class PersonPage(View):
         return {"teams": self.teams, "team": team, "caller": caller_of(self.user, team) if team else None}
 
     def refuse(self, problem: Problem) -> HttpResponse:
-        return refusal(self.request, problem, **self.frame())
+        # What is out of reach would be asked again for the frame.
+        is_ours = problem.status_code >= 500
+        return refusal(None, problem) if is_ours else refusal(self.request, problem, **self.frame())
 
 
 class TeamPage(PersonPage):
@@ -126,7 +130,7 @@ def caller_of(user: User, team: TeamOfUser) -> Caller:
     )
 
 
-def refusal(request: HttpRequest, problem: Problem, **frame: Any) -> HttpResponse:
+def refusal(request: HttpRequest | None, problem: Problem, **frame: Any) -> HttpResponse:
     context = {**frame, "title": _TITLES.get(problem.status_code, "That did not work"), "problem": problem}
     response = render(request, "console/refused.html", context, status=problem.status_code)
     for name, value in problem.headers.items():
@@ -142,6 +146,17 @@ class NowherePage(PersonPage):
         return self.refuse(Problem(404, "No such page."))
 
 
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if _is_person(request):
+        return refusal(None, Problem(404, "No such page."))
+    return problems.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Without a frame: whatever that needs may be what is broken."""
+    return refusal(None, problems.unforeseen()) if _is_person(request) else problems.server_error(request)
+
+
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 (Django's signature)
     """A form without a good CSRF token: mostly a page that was left open over a log-in in another tab."""
     return refusal(request, Problem(403, "This form is out of date. Go back, reload the page and send it again."))
@@ -153,6 +168,11 @@ def _problem(error: Exception) -> Problem | None:
     if isinstance(error, NotThere):
         return Problem(404, f"There is no such {error}, or you have no part in it.")
     return problem_of(error)
+
+
+def _is_person(request: HttpRequest) -> bool:
+    """Programs that take anything get what programs read."""
+    return "text/html" in request.headers.get("Accept", "") and not request.path_info.startswith("/api/")
 
 
 def _to_log_in(request: HttpRequest) -> HttpResponse:

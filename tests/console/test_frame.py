@@ -6,7 +6,8 @@ from contextlib import closing
 
 import pytest
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.urls import get_resolver
 
 from apps.accounts.abilities import Role
 from tests.console.conftest import Person
@@ -146,3 +147,19 @@ def test_what_others_wrote_is_as_they_published_it(ours: str, theirs: str) -> No
     vendored = ROOT / "apps" / "console" / "static" / "console" / "vendor"
     assert (vendored / ours).read_bytes() == locked_npm_file(theirs).read_bytes()
     assert len(list(vendored.rglob("*.*")) + list(vendored.rglob("LICENSE"))) == 5
+
+
+def test_people_get_a_page_and_programs_a_problem_where_nothing_is(database: None) -> None:
+    page = Client().get("/nowhere", headers={"Accept": "text/html,*/*"})
+    assert (page.status_code, page["Content-Type"]) == (404, "text/html; charset=utf-8")
+    for path, accept in (("/nowhere", "*/*"), ("/api/nowhere", "text/html,*/*")):
+        answer = Client().get(path, headers={"Accept": accept})
+        assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_a_fault_of_ours_is_a_page_too(rf: RequestFactory) -> None:
+    answer = get_resolver().resolve_error_handler(500)(rf.get("/console/", headers={"Accept": "text/html"}))
+    assert answer.status_code == 500
+    assert "Something went wrong" in answer.content.decode()
+    answer = get_resolver().resolve_error_handler(500)(rf.get("/console/", headers={"Accept": "*/*"}))
+    assert answer["Content-Type"] == "application/problem+json"

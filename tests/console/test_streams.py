@@ -118,3 +118,20 @@ def test_after_a_day_it_stays_away(person: Person) -> None:
     delete_stream(stream, ago=timedelta(hours=24, minutes=1))
     assert str(stream.uuid) not in person.text("streams/")
     assert person.send(f"streams/{stream.uuid}/restore").status_code == 404
+
+
+def test_who_waits_for_the_first_event_is_told_each_change_once(person: Person, asgi: Asgi) -> None:
+    stream, token = make_stream(person.team)
+    part, headers = f"streams/{stream.slug}/start/arrived", {"Content-Type": "application/x-ndjson"}
+    assert person.get(f"{part}?refused=").status_code == 204
+    asgi.post(f"/api/ingest/{stream.uuid}", b"12", token=token, headers=headers)
+    told = person.text(f"{part}?refused=")
+    assert "A line was refused" in told
+    shown = re.search(r"\?refused=(\d+)", told)
+    assert shown
+    assert person.get(f"{part}?refused={shown[1]}").status_code == 204
+    asgi.post(f"/api/ingest/{stream.uuid}", b'"<b>here</b>"', token=token, headers=headers)
+    told = person.text(f"{part}?refused={shown[1]}")
+    assert "Here is your first event" in told
+    assert "&lt;b&gt;here" in told
+    assert "hx-get" not in told
