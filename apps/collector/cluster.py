@@ -26,6 +26,10 @@ WATCH_SECONDS = 240
 # More than any pod has; etcd holds objects of up to 1.5 MiB.
 _LINE_BYTES = 4 * 1024 * 1024
 _ERROR_BYTES = 16 * 1024
+# 500 objects of 64 KiB: pods of the largest clusters have a tenth of that.
+_PAGE_BYTES = 32 * 1024 * 1024
+# More pods than Kubernetes supports in one cluster on 200 nodes; events are kept for an hour.
+_MOST_OBJECTS = 20_000
 _PIECE_BYTES = 256 * 1024
 
 
@@ -93,16 +97,18 @@ class ClusterApi:
         while True:
             query = [("limit", str(_PAGE)), *([("continue", token)] if token else [])]
             async with self._get(_path(kind, namespace), query, seconds=_LIST_SECONDS) as response:
-                page = _parsed(await response.read())
+                page = _parsed(await _whole(response))
             found += page.get("items") or ()
             metadata = page.get("metadata") or {}
             token = metadata.get("continue") or ""
+            if len(found) > _MOST_OBJECTS:
+                raise ClusterError(f"there are more than {_MOST_OBJECTS} {kind} in the namespace {namespace}")
             if not token:
                 return found, str(metadata.get("resourceVersion", ""))
 
     async def get(self, kind: str, namespace: str, name: str) -> Document:
         async with self._get(f"{_path(kind, namespace)}/{name}", [], seconds=_LIST_SECONDS) as response:
-            return _parsed(await response.read())
+            return _parsed(await _whole(response))
 
     async def watch(self, kind: str, namespace: str, version: str) -> AsyncIterator[tuple[str, Document]]:
         """(type, object) of what happens behind a version, bookmarks included, until the cluster ends it."""
@@ -178,6 +184,15 @@ def _refused(code: int, status: Document, headers: Mapping[str, str]) -> Cluster
     retry_after = float(told) if told.isdigit() else 0.0
     message = str(status.get("message") or f"the cluster answered {code}")[:1000]
     return ClusterError(message, int(code), min(retry_after, 300.0))
+
+
+async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    found = bytearray()
+    async for piece in _pieces(response):
+        found += piece
+        if len(found) > _PAGE_BYTES:
+            raise ClusterError(f"the cluster's answer has more than {_PAGE_BYTES} bytes")
+    return bytes(found)
 
 
 async def _pieces(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

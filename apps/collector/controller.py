@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from functools import partial
 
@@ -18,7 +18,7 @@ from apps.collector.writing import Room, StreamWriter
 from apps.objects import hints
 from apps.objects.watching import in_thread
 from apps.streams.lookups import IngestGrant
-from tailsvc.collect.pods import Container, uid_of
+from tailsvc.collect.pods import Container
 from tailsvc.collect.statuses import Followed
 from tailsvc.storage.base import StreamRef
 
@@ -28,6 +28,8 @@ LOOK_SECONDS = 0.5
 LOOK_ROUND_SECONDS = 2.0
 # What a container that is gone has left to say arrives within this time.
 FAREWELL_SECONDS = 3.0
+# Each is a connection and a task; more than one team's share of a process.
+FOLLOWED_PER_TEAM = 2_000
 # Positions of pods that are gone are forgotten now and then.
 FORGET_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
@@ -119,11 +121,15 @@ class Controller:
     async def _follow(self, targets: Iterable[Target]) -> None:
         """Followers for what is there, none for what is not."""
         wanted: set[Key] = set()
+        followed: Counter[int] = Counter()
         for target in targets:
+            if followed[target.team_id] + len(target.containers) > FOLLOWED_PER_TEAM:
+                target.stream, target.error = None, f"{FOLLOWED_PER_TEAM} containers of the team are followed already"
             for container in target.containers if target.stream is not None else ():
                 key = (target.stream.stream, target.source(container).name)  # type: ignore[union-attr]
                 if key not in wanted:  # two objects may select the same: its lines are read once
                     wanted.add(key)
+                    followed[target.team_id] += 1
                     await self._ensure(key, target, container)
         await self._dismiss(wanted)
 
@@ -187,7 +193,7 @@ class Controller:
         site = self._sites.find(stream.team_id, cluster)
         if site is None or not site.is_known(namespace):
             return False
-        return all(uid_of(pod) != uid for pod in site.pods(namespace))
+        return all(pod.uid != uid for pod in site.pods(namespace))
 
     async def _close(self) -> None:
         await asyncio.gather(*(follower.close() for follower in self._followers.values()))

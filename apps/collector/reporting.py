@@ -10,8 +10,7 @@ from apps.collector.cluster import Document
 from apps.collector.records import Happenings, Replicas, Statuses
 from apps.collector.sites import Site
 from apps.collector.targets import Target
-from tailsvc.collect import happenings
-from tailsvc.collect.pods import replica_of
+from tailsvc.collect.happenings import Happening
 from tailsvc.collect.statuses import Followed, Status, failed, status_of
 from tailsvc.storage.base import StreamRef
 
@@ -62,13 +61,13 @@ class Reporter:
         if target.stream is None or target.pod is None:
             return
         stream, pod = target.stream.stream, target.pod_name
-        state = replica_of(target.pod, target.cluster)
+        state = target.pod.replica
         if self._replicas.is_news(stream, pod, state):
             yield partial(self._replicas.tell, stream, pod, state)
-        for found in happenings.told_by_pod(target.pod):
+        for found in target.pod.happenings:
             yield from self._of_happening(stream, pod, found)
 
-    def _of_happening(self, stream: StreamRef, pod: str, found: happenings.Happening) -> Iterator[Work]:
+    def _of_happening(self, stream: StreamRef, pod: str, found: Happening) -> Iterator[Work]:
         if self._happenings.fresh(stream, pod, found) > 0:
             yield partial(self._happenings.record, stream, pod, found)
 
@@ -92,17 +91,8 @@ class Reporter:
         if new:  # what happened before somebody began to collect is told, too
             events = site.events()
         for event in events:
-            yield from self._of_event(event, cluster, streams)
-
-    def _of_event(
-        self, event: Document, cluster: tuple[int, str], streams: Mapping[_Place, Iterable[StreamRef]]
-    ) -> Iterator[Work]:
-        told = happenings.told_by_cluster(event)
-        if told is None:
-            return
-        pod, found = told
-        for stream in streams.get((cluster, event["metadata"]["namespace"], pod), ()):
-            yield from self._of_happening(stream, pod, found)
+            for stream in streams.get((cluster, event.namespace, event.pod), ()):
+                yield from self._of_happening(stream, event.pod, event.happening)
 
 
 def carry_out(work: Iterable[Work]) -> None:

@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from functools import partial
 
 import structlog
 
 from apps.clusters.lookups import Collected
-from apps.collector.cluster import ClusterApi, ClusterError, Document
+from apps.collector.cluster import ClusterApi, ClusterError
 from apps.collector.watching import NamespaceWatch
+from tailsvc.collect.happenings import PodEvent, told_by_cluster
+from tailsvc.collect.views import PodView, view_of
 
 _log = structlog.get_logger(__name__)
 DEFAULT_NAMESPACE = "default"
@@ -21,9 +24,9 @@ class Site:
         self.api: ClusterApi | None = None
         self.fault = registered.fault
         self._changed = changed
-        self._pods: dict[str, NamespaceWatch] = {}
-        self._events: dict[str, NamespaceWatch] = {}
-        self._news: list[Document] = []
+        self._pods: dict[str, NamespaceWatch[PodView]] = {}
+        self._events: dict[str, NamespaceWatch[PodEvent | None]] = {}
+        self._news: list[PodEvent | None] = []
 
     async def connect(self) -> None:
         if self.registered.kubeconfig is None:
@@ -34,7 +37,7 @@ class Site:
             self.fault = str(error)
 
     async def close(self) -> None:
-        await asyncio.gather(*(watch.close() for watch in (*self._pods.values(), *self._events.values())))
+        await self.watch(())
         if self.api is not None:
             await self.api.close()
 
@@ -44,16 +47,19 @@ class Site:
             return
         allowed = set(namespaces) & self.registered.namespaces
         for namespace in allowed - self._pods.keys():
-            self._pods[namespace] = NamespaceWatch(self.api, "pods", namespace, self._changed)
-            self._events[namespace] = NamespaceWatch(self.api, "events", namespace, self._changed, self._news.append)
+            read = partial(view_of, cluster=self.registered.name)
+            self._pods[namespace] = NamespaceWatch(self.api, "pods", namespace, read=read, changed=self._changed)
+            self._events[namespace] = NamespaceWatch(
+                self.api, "events", namespace, read=told_by_cluster, changed=self._changed, hear=self._news.append
+            )
         for namespace in self._pods.keys() - allowed:
             await asyncio.gather(self._pods.pop(namespace).close(), self._events.pop(namespace).close())
 
-    def pod(self, namespace: str, name: str) -> Document | None:
+    def pod(self, namespace: str, name: str) -> PodView | None:
         watch = self._pods.get(namespace)
         return None if watch is None else watch.objects.get(name)
 
-    def pods(self, namespace: str) -> list[Document]:
+    def pods(self, namespace: str) -> list[PodView]:
         watch = self._pods.get(namespace)
         return [] if watch is None else list(watch.objects.values())
 
@@ -69,14 +75,14 @@ class Site:
         watch = self._pods.get(namespace)
         return "" if watch is None else watch.error
 
-    def news(self) -> list[Document]:
-        """The events that came since this was asked last."""
+    def news(self) -> list[PodEvent]:
+        """The events of pods that came since this was asked last."""
         found, self._news[:] = list(self._news), []
-        return found
+        return [event for event in found if event is not None]
 
-    def events(self) -> list[Document]:
-        """All that the cluster still knows."""
-        return [event for watch in self._events.values() for event in watch.objects.values()]
+    def events(self) -> list[PodEvent]:
+        """All of them that the cluster still knows."""
+        return [event for watch in self._events.values() for event in watch.objects.values() if event is not None]
 
 
 class Sites:

@@ -8,7 +8,8 @@ from apps.collector.cluster import Document
 from apps.collector.sites import DEFAULT_NAMESPACE, Site, Sites
 from apps.collector.writing import Source
 from apps.streams.lookups import IngestGrant
-from tailsvc.collect.pods import Container, containers_of, resource_of, uid_of
+from tailsvc.collect.pods import Container, selected
+from tailsvc.collect.views import PodView
 
 # Where the lines of a pod go, if its PodLogStream says so.
 RESOURCE = "tilt.dev/resource"
@@ -21,7 +22,7 @@ class Target:
     team_id: int
     declared: Document
     site: Site | None = None
-    pod: Document | None = None
+    pod: PodView | None = None
     containers: list[Container] = field(default_factory=list)
     stream: IngestGrant | None = None
     error: str = ""
@@ -52,10 +53,10 @@ class Target:
     def resource(self) -> str:
         """The name of the stream that the lines go to."""
         annotations = self.declared["metadata"].get("annotations") or {}
-        return str(annotations.get(RESOURCE) or resource_of(self.pod or {}))
+        return str(annotations.get(RESOURCE) or (self.pod.resource if self.pod else ""))
 
     def source(self, container: Container) -> Source:
-        uid = uid_of(self.pod or {})
+        uid = self.pod.uid if self.pod else ""
         return Source(f"k8s/{self.cluster}/{self.namespace}/{uid}/{container.name}", self.pod_name, container.name)
 
     def find(self, sites: Sites) -> None:
@@ -73,9 +74,9 @@ class Target:
         elif self.site.is_known(self.namespace):
             self.error = missing
 
-    def _selected(self, pod: Document) -> list[Container]:
+    def _selected(self, pod: PodView) -> list[Container]:
         spec = self.declared["spec"]
-        return containers_of(pod, spec.get("onlyContainers") or (), spec.get("ignoreContainers") or ())
+        return selected(pod.containers, spec.get("onlyContainers") or (), spec.get("ignoreContainers") or ())
 
 
 def needed_namespaces(targets: Iterable[Target], site: Site) -> set[str]:

@@ -1,34 +1,49 @@
-"""What there is of a kind in a namespace, kept up to date by a list and a watch behind it."""
+"""What there is of a kind in a namespace, kept up to date by a list and a watch behind it.
+
+Objects are read as they come, and only what was read is kept: what a cluster sends may be anything.
+"""
 
 import asyncio
 import contextlib
 import random
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import structlog
 
 from apps.collector.backoff import Backoff
 from apps.collector.cluster import ClusterApi, ClusterError, Document
 
+# A list that was asked for too late is asked for anew, but not in a loop.
+_ANEW_SECONDS = 0.2
 _log = structlog.get_logger(__name__)
-Hear = Callable[[Document], None]
+T = TypeVar("T")
 
 
-class NamespaceWatch:
+class NamespaceWatch(Generic[T]):
     """`objects` by name, once `is_known`; `error` while it cannot be kept up to date, "" otherwise.
 
     `changed` is called after each change; `hear` with each object that came or changed, those of the first list too.
+    What `read` raises an error for is not there.
     """
 
     def __init__(
-        self, api: ClusterApi, kind: str, namespace: str, changed: Callable[[], None], hear: Hear | None = None
+        self,
+        api: ClusterApi,
+        kind: str,
+        namespace: str,
+        *,
+        read: Callable[[Document], T],
+        changed: Callable[[], None],
+        hear: Callable[[T], None] = lambda _: None,
     ) -> None:
         self._api = api
         self._kind = kind
         self._namespace = namespace
+        self._read = read
         self._changed = changed
-        self._hear = hear or (lambda _: None)
-        self.objects: dict[str, Document] = {}
+        self._hear = hear
+        self.objects: dict[str, T] = {}
         self.is_known = False
         self.error = ""
         self._task = asyncio.create_task(self._keep())
@@ -46,10 +61,14 @@ class NamespaceWatch:
                 backoff.reset()
                 await self._watch_from(version)
             except ClusterError as error:
-                if error.is_gone:
-                    continue  # a new list tells everything
+                if error.is_gone:  # a new list tells everything
+                    await asyncio.sleep(_ANEW_SECONDS)
+                    continue
                 self._fail(error)
                 await asyncio.sleep(max(backoff.next(), error.retry_after))
+            except Exception as error:  # noqa: BLE001 (no answer of a cluster may end the watch)
+                self._fail(ClusterError(f"the cluster's answer cannot be understood: {error!r}"[:300]))
+                await asyncio.sleep(backoff.next())
 
     def _fail(self, error: ClusterError) -> None:
         what = "watching" if self.is_known else "reading"
@@ -61,10 +80,10 @@ class NamespaceWatch:
 
     async def _list(self) -> str:
         found, version = await self._api.list_all(self._kind, self._namespace)
-        self.objects = {one["metadata"]["name"]: one for one in found}
+        self.objects = {}
         self.is_known, self.error = True, ""
         for one in found:
-            self._hear(one)
+            self._take("ADDED", one)
         self._changed()
         return version
 
@@ -77,13 +96,18 @@ class NamespaceWatch:
                 version = one["metadata"].get("resourceVersion") or version
                 if type_ != "BOOKMARK":
                     self._take(type_, one)
+                    self._changed()
             await asyncio.sleep(max(0.0, not_before - asyncio.get_running_loop().time()))
 
     def _take(self, type_: str, one: Document) -> None:
-        name = one["metadata"]["name"]
+        name = str(one["metadata"]["name"])
+        try:
+            read = self._read(one)
+        except Exception as error:  # noqa: BLE001 (one bad object is no reason to see none)
+            _log.warning("an object of a cluster cannot be understood", kind=self._kind, name=name, error=repr(error))
+            type_ = "DELETED"
         if type_ == "DELETED":
             self.objects.pop(name, None)
         else:
-            self.objects[name] = one
-            self._hear(one)
-        self._changed()
+            self.objects[name] = read
+            self._hear(read)

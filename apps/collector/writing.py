@@ -34,6 +34,7 @@ LINGER_SECONDS = 0.2
 _LINES, _BYTES = 5_000, 8 * limits.MIB
 # Of all streams together, waiting and on their way; beyond it, followers stop reading.
 ROOM_BYTES = 64 * limits.MIB
+_LONGEST_PAUSE_SECONDS = 60.0
 # What a line costs in memory besides its bytes.
 _LINE_COST = 150
 _log = structlog.get_logger(__name__)
@@ -157,14 +158,21 @@ class StreamWriter:
                     await self._write_next()
             except PositionMoved:
                 _log.warning("others stored lines of the same containers", stream=self.grant.slug)
+                await self._rewind()
+            except QuotaSpent as spent:
+                # What it holds is room that other teams' streams need meanwhile.
+                await self._fail(str(spent), min(spent.retry_after, _LONGEST_PAUSE_SECONDS))
             except TailsvcError as error:
-                self.error = str(error)
-                await asyncio.sleep(1)
+                await self._fail(str(error), 1)
             except Exception:  # noqa: BLE001 (the loop goes on, whatever it is)
                 _log.exception("a collected stream cannot be written", stream=self.grant.slug)
-                self.error = "the lines could not be stored"
-                await asyncio.sleep(5)
-            await self._rewind()
+                await self._fail("the lines could not be stored", 5)
+
+    async def _fail(self, error: str, seconds: float) -> None:
+        self.error = error
+        await self._rewind()
+        await asyncio.sleep(seconds)
+        self.error = ""
 
     async def _load(self) -> None:
         self._kept = await in_thread(lambda: store().positions(self.grant.stream))
@@ -228,7 +236,7 @@ class StreamWriter:
         return Advance(source, before, read_position(before).beyond(times).text)
 
     async def _append(self, batch: Batch) -> None:
-        """Until it is stored. Raises PositionMoved: it may be, or it never will; and what else cannot be helped."""
+        """Until it is stored. Raises PositionMoved (it may be, or it never will), QuotaSpent, and others."""
         backoff = Backoff(longest=5.0)
         while True:
             try:
@@ -236,9 +244,6 @@ class StreamWriter:
                 outcome = await bridge().append(services.intake(), self.grant.stream, batch)
                 if isinstance(outcome, Exception):
                     raise outcome
-            except QuotaSpent as spent:
-                self.error = str(spent)
-                await asyncio.sleep(min(spent.retry_after, 60))
             except StorageUnavailable as error:
                 # Even where the outcome is unknown: if it was stored, the position has moved.
                 self.error = str(error)

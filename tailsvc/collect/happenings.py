@@ -47,8 +47,8 @@ def _end(container: str, ended: Mapping[str, Any]) -> Happening:
     at = ended.get("finishedAt")
     return Happening(
         key=f"end {ended.get('containerID') or container} {at}",
-        reason=reason[:REASON_CHARS],
-        message=text,
+        reason=_text(reason, REASON_CHARS),
+        message=_text(text, MESSAGE_CHARS),
         at=datetime.fromisoformat(at) if at else None,
         is_crash=reason != "OOMKilled",
     )
@@ -57,11 +57,18 @@ def _end(container: str, ended: Mapping[str, Any]) -> Happening:
 def _wait(entry: Mapping[str, Any], waiting: Mapping[str, Any]) -> Happening:
     reason, message = str(waiting["reason"]), str(waiting.get("message") or "")
     key = f"wait {entry['name']} {reason} {entry.get('restartCount', 0)}"
-    return Happening(key, reason, f"Container {entry['name']}: {message or reason}"[:MESSAGE_CHARS], None)
+    return Happening(key, reason, _text(f"Container {entry['name']}: {message or reason}", MESSAGE_CHARS), None)
 
 
-def told_by_cluster(event: Mapping[str, Any]) -> tuple[str, Happening] | None:
-    """A cluster's event, and the name of the pod that it is about; None where it is about something else."""
+@dataclass(frozen=True, slots=True)
+class PodEvent:
+    namespace: str
+    pod: str
+    happening: Happening
+
+
+def told_by_cluster(event: Mapping[str, Any]) -> PodEvent | None:
+    """A cluster's event; None where it is not about a pod."""
     subject = event.get("involvedObject") or event.get("regarding") or {}
     if subject.get("kind") != "Pod" or not subject.get("name") or not event.get("reason"):
         return None
@@ -71,10 +78,16 @@ def told_by_cluster(event: Mapping[str, Any]) -> tuple[str, Happening] | None:
         event.get("firstTimestamp"), event["metadata"].get("creationTimestamp"),
     )  # fmt: skip
     at = next((time for time in times if time), None)
-    return str(subject["name"]), Happening(
+    happening = Happening(
         key=f"event {event['metadata']['uid']}",
-        reason=str(event["reason"])[:REASON_CHARS],
-        message=str(event.get("message") or event.get("note") or "")[:MESSAGE_CHARS].replace("\x00", "\ufffd"),
+        reason=_text(event["reason"], REASON_CHARS),
+        message=_text(event.get("message") or event.get("note") or "", MESSAGE_CHARS),
         at=datetime.fromisoformat(at) if at else None,
         count=int(series.get("count") or event.get("count") or 1),
     )
+    return PodEvent(str(event["metadata"]["namespace"]), str(subject["name"]), happening)
+
+
+def _text(value: Any, chars: int) -> str:
+    """Postgres has no place for NUL."""
+    return str(value)[:chars].replace("\x00", "\ufffd")

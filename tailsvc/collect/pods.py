@@ -1,7 +1,7 @@
 """What a pod says of itself: its containers, in the order of its spec, and which logs of theirs there are."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -34,16 +34,13 @@ class Container:
         return self.phase is not Phase.RUNNING
 
 
-def uid_of(pod: Pod) -> str:
-    return str(pod["metadata"]["uid"])
+def selected(containers: Iterable[Container], only: Collection[str], ignore: Collection[str]) -> list[Container]:
+    """`ignore` counts only where `only` is empty."""
+    return [one for one in containers if (one.name in only if only else one.name not in ignore)]
 
 
-def containers_of(pod: Pod, only: Collection[str] = (), ignore: Collection[str] = ()) -> list[Container]:
-    """Those that are selected: init containers first. `ignore` counts only where `only` is empty."""
-    return [one for one in _containers(pod) if (one.name in only if only else one.name not in ignore)]
-
-
-def _containers(pod: Pod) -> Iterator[Container]:
+def containers_of(pod: Pod) -> Iterator[Container]:
+    """Init containers first."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     for specs, statuses in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
         found = {one["name"]: one for one in status.get(statuses) or ()}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tailsvc.collect.happenings import told_by_cluster, told_by_pod
-from tailsvc.collect.pods import Container, Phase, containers_of, replica_of, resource_of
+from tailsvc.collect.pods import Container, Phase, containers_of, replica_of, resource_of, selected
 from tailsvc.collect.statuses import Followed, is_same_but_lines, status_of
 
 
@@ -48,7 +48,7 @@ STATUSES = {
 
 
 def test_containers_are_those_of_its_spec_in_order() -> None:
-    assert containers_of(pod(**STATUSES)) == [
+    assert [*containers_of(pod(**STATUSES))] == [
         Container("i", True, Phase.TERMINATED, "c0", ""),
         Container("b", False, Phase.WAITING, "c4", ""),  # its log is that of the instance that crashed
         Container("a", False, Phase.RUNNING, "c2", "c1"),
@@ -61,11 +61,11 @@ def test_containers_are_those_of_its_spec_in_order() -> None:
     [((), (), "ibanew"), (("a", "x"), ("a",), "a"), ((), ("a", "i"), "bnew"), (("x",), (), "")],
 )
 def test_only_wins_over_ignore(only: tuple[str, ...], ignore: tuple[str, ...], names: str) -> None:
-    assert "".join(one.name for one in containers_of(pod(**STATUSES), only, ignore)) == names
+    assert "".join(one.name for one in selected(containers_of(pod(**STATUSES)), only, ignore)) == names
 
 
 def test_a_pod_that_says_nothing_yet() -> None:
-    assert containers_of(pod()) == []
+    assert [*containers_of(pod())] == []
     assert replica_of(pod(), "c")["status"] == "pending"
 
 
@@ -106,7 +106,7 @@ def test_crashes_and_waits_are_told_by_the_pod() -> None:
 
 def test_events_of_clusters() -> None:
     event: dict[str, Any] = {
-        "metadata": {"uid": "e", "creationTimestamp": "2026-11-22T09:00:00Z"},
+        "metadata": {"uid": "e", "namespace": "shop", "creationTimestamp": "2026-11-22T09:00:00Z"},
         "involvedObject": {"kind": "Pod", "name": "web-1"},
         "reason": "Unhealthy",
         "message": "Readiness probe failed\x00",
@@ -115,13 +115,16 @@ def test_events_of_clusters() -> None:
     }
     told = told_by_cluster(event)
     assert told is not None
-    assert (told[0], told[1].reason, told[1].count, told[1].at and told[1].at.hour) == ("web-1", "Unhealthy", 3, 10)
-    assert "\x00" not in told[1].message
+    happening = told.happening
+    assert (told.namespace, told.pod, happening.reason, happening.count) == ("shop", "web-1", "Unhealthy", 3)
+    assert happening.at is not None
+    assert happening.at.hour == 10
+    assert "\x00" not in happening.message
     assert told_by_cluster({**event, "involvedObject": {"kind": "Node", "name": "n"}}) is None
 
 
 def test_a_status_says_what_is_known() -> None:
-    containers = containers_of(pod(**STATUSES))
+    containers = [*containers_of(pod(**STATUSES))]
     seen = {
         "i": Followed("c0", is_done=True, lines=4),
         "a": Followed("c2", is_open=True),
