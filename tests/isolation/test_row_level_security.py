@@ -58,7 +58,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def world(database: None) -> World:
-    return World(_settle_team(), _settle_team(), _tables_of_teams())
+    return World(_settle_team(), _settle_team(), tables_of_teams())
 
 
 def _settle_team() -> int:
@@ -89,7 +89,7 @@ def _settle_team() -> int:
     return team.pk
 
 
-def _tables_of_teams() -> dict[str, str]:
+def tables_of_teams() -> dict[str, str]:
     with connect("owner") as owner:
         found = owner.execute(
             """
@@ -363,41 +363,3 @@ def _may(owner: Connection, role: str, table: str, right: str) -> bool:
         columns = owner.execute("SELECT has_any_column_privilege(%s, %s, %s)", [role_name(role), table, right])
         found = found or columns.fetchone() == (True,)
     return found
-
-
-# What lets the log tables be distributed by stream
-
-
-def test_every_key_and_index_of_a_log_table_begins_with_its_stream(owner: Connection) -> None:
-    rows = owner.execute(
-        """
-        SELECT t.relname, i.relname, a.attname FROM pg_index x
-        JOIN pg_class t ON t.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
-        LEFT JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum = x.indkey[0]
-        WHERE t.relname LIKE 'log\\_%' AND t.relnamespace = 'public'::regnamespace
-        """
-    ).fetchall()
-    assert {"log_event", "log_stream_head"} <= {table for table, _, _ in rows}
-    assert [(table, index) for table, index, first in rows if first != "stream_id"] == []
-
-
-def test_every_log_table_has_a_primary_key_and_both_owners(world: World, owner: Connection) -> None:
-    tables = {table for table in world.tables if table.startswith("log_")}
-    keyed = owner.execute("SELECT conrelid::regclass::text FROM pg_constraint WHERE contype = 'p'").fetchall()
-    assert tables <= {str(table) for (table,) in keyed}
-    columns = """
-        SELECT array_agg(attname::text ORDER BY attname) FROM pg_attribute
-        WHERE attrelid = %s::regclass AND attnotnull AND attname IN ('stream_id', 'team_id')
-        """
-    found = {table: owner.execute(columns, [table]).fetchone() for table in tables}
-    assert found == dict.fromkeys(tables, (["stream_id", "team_id"],))
-
-
-def test_no_foreign_key_leads_from_or_to_a_log_table(owner: Connection) -> None:
-    found = owner.execute(
-        """
-        SELECT conname FROM pg_constraint
-        WHERE contype = 'f' AND (conrelid::regclass::text LIKE 'log\\_%' OR confrelid::regclass::text LIKE 'log\\_%')
-        """
-    )
-    assert found.fetchall() == []
