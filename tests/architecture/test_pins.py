@@ -32,6 +32,7 @@ NAMES_MAINTENANCE = {
     "apps.http.problems",  # rolls back whatever is open
     "apps.ingest.usage",
     "apps.ops.database",  # grants the role its rights
+    "config.collect",  # waits for the first cluster, without Django
     "config.databases",
     "config.settings",
     "tailsvc.storage.postgres.statements",  # grants, again
@@ -46,6 +47,7 @@ WRITES_SQL = {
     "apps.ops.database",  # roles and grants
     "apps.ops.health",  # the server's settings
     "config.cli.checks",  # `tailsvc doctor`
+    "config.collect",  # is there a cluster to collect from?
     "config.runtime.prepare",  # which code prepared this database?
 }
 # Who acts as the owner, whom migrations need.
