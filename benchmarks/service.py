@@ -104,7 +104,7 @@ class Service:
     def _command(self, *arguments: str, text: str = "") -> str:
         command = [str(_TAILSVC), *arguments, "--home", str(self.home.path)]
         return subprocess.run(
-            command, cwd=CODE, env=_environment(), check=True, input=text, stdout=subprocess.PIPE, text=True
+            command, cwd=CODE, env=_environment(), check=True, input=text, capture_output=True, text=True
         ).stdout
 
     def add_cluster(self, kubeconfig: str) -> None:
