@@ -195,9 +195,10 @@ def test_a_changed_secret_key_is_told_and_harms_nobody_else(api: Api, team: Team
     assert [each.fault == "" for each in found(team)] == [True, False]
 
 
-def test_the_collector_knows_whether_there_is_anything_to_do(team: Team) -> None:
+def test_the_collector_sees_each_cluster_until_it_is_gone(team: Team) -> None:
     settle_cluster(team, kubeconfig())
     settle_cluster(team, kubeconfig(), name="second")
+    assert [one.name for one in found(team)] == ["default", "second"]
     with team_scope(team.pk):
         Cluster.objects.all().delete()
     assert found(team) == []

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from cryptography.hazmat.primitives.asymmetric import ec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from kubernetes_asyncio.client import Configuration
 from kubernetes_asyncio.config.kube_config import KubeConfigLoader
@@ -362,6 +362,7 @@ INSIDE = ["server", "certificate-authority-data", "tls-server-name", "proxy-url"
 CREDENTIALS = ["token", "tokenFile", "username", "client-key-data", "client-certificate-data", "exec", "as"]
 
 
+@settings(max_examples=50)
 @given(
     st.dictionaries(st.sampled_from(FIELDS), VALUES, max_size=2),
     st.dictionaries(st.sampled_from(INSIDE), VALUES, max_size=3),
