@@ -56,6 +56,17 @@ def sign_up_first(*, email: str, password: str, team: str, now: datetime) -> tup
     return user, made
 
 
+def change_password(user_id: int, old: str, new: str) -> User:
+    """RuleBroken: the old one is another."""
+    with maintenance(atomic=True):
+        user = User.objects.select_for_update().get(pk=user_id)
+        if not user.check_password(old):
+            raise RuleBroken("password", "This is not your present password.")
+        user.set_password(new)
+        user.save(update_fields=["password"])
+    return user
+
+
 def found_team(*, name: str, slug: str | None, owner_id: int, actor: str, now: datetime) -> Team:
     """A new team on the default plan. Without a slug, one is made from the name."""
     with maintenance(atomic=True):

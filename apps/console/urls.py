@@ -4,6 +4,7 @@ from django.contrib.auth.views import LogoutView
 from django.urls import include, path
 
 from apps.console import (
+    account,
     audit,
     builds,
     device,
@@ -28,6 +29,7 @@ urlpatterns = [
     path("login", people.LogInView.as_view(), name="login"),
     path("logout", LogoutView.as_view(template_name="console/logged_out.html"), name="logout"),
     path("device", device.DevicePage.as_view(), name="device"),
+    path("password", account.PasswordPage.as_view(), name="password"),
     path("teams/new", people.NewTeamPage.as_view(), name="new-team"),
     path("console/<str:team>/streams/", streams.StreamsPage.as_view(), name="console-streams"),
     path("console/<str:team>/streams/new", streams.NewStreamPage.as_view(), name="console-new-stream"),

@@ -19,6 +19,8 @@ UNDOCUMENTED = {
     ("GET", ""),
     ("GET", "sign-up"),
     ("POST", "sign-up"),
+    ("GET", "password"),
+    ("POST", "password"),
     ("GET", "teams/new"),
     ("POST", "teams/new"),
     ("GET", "login"),

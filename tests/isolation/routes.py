@@ -173,6 +173,8 @@ RULES: dict[Key, Rule] = {
     ("POST", "logout"): ANYBODY,
     ("GET", "device"): SESSION,
     ("POST", "device"): SESSION,
+    ("GET", "password"): SESSION,
+    ("POST", "password"): SESSION,
     ("GET", "teams/new"): SESSION,
     ("POST", "teams/new"): SESSION,
     ("GET", f"{_TEAMS_PAGES}/streams/"): page(Ability.STREAMS_READ),
