@@ -1,9 +1,10 @@
-"""Explore in a real Chromium: how soon lines are there, how heavy the page is, whether it stays smooth while it follows."""
+"""Explore in a real Chromium: how soon lines are there, how heavy it is, whether it stays smooth while it follows."""
 
 import http.client
 import json
 import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -31,7 +32,8 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Notes when rows are on the screen: the frame behind the one in which they entered the document.
 _WATCH = """() => {
   window.shown = []; window.long = [];
-  new PerformanceObserver(found => found.getEntries().forEach(one => long.push(one.duration))).observe({entryTypes: ["longtask"]});
+  const tasks = new PerformanceObserver(found => found.getEntries().forEach(one => long.push(one.duration)));
+  tasks.observe({entryTypes: ["longtask"]});
   const note = () => requestAnimationFrame(() => setTimeout(() => shown.push(performance.now())));
   let rows = null;
   new MutationObserver(() => {
@@ -115,7 +117,10 @@ class _Visit:
 
     def _open_cold(self) -> tuple[float, int]:
         page, sizes = self._page(), []
-        page.on("requestfinished", lambda request: sizes.append(sum(request.sizes()[f"response{part}Size"] for part in ("Body", "Headers"))))
+        page.on(
+            "requestfinished",
+            lambda request: sizes.append(sum(request.sizes()[f"response{part}Size"] for part in ("Body", "Headers"))),
+        )
         took = self._open(page)
         page.wait_for_load_state("networkidle")
         page.context.close()
@@ -126,7 +131,9 @@ class _Visit:
         found = []
         for nth in range(_CHANGES):
             self._open(page)
-            value = page.locator(".facet[data-facet=level] .value > a:first-child, .facet[data-facet=status] .value > a:first-child").nth(nth)
+            value = page.locator(
+                ".facet[data-facet=level] .value > a:first-child, .facet[data-facet=status] .value > a:first-child"
+            ).nth(nth)
             value.wait_for()
             page.wait_for_load_state("networkidle")
             found.append(self._clicked(page, value))
@@ -138,7 +145,10 @@ class _Visit:
             self._open(page)
             page.wait_for_load_state("networkidle")
             page.locator("#query").fill(text)
-            page.evaluate("() => { shown.length = 0; window.since = performance.now(); document.querySelector('.ask').requestSubmit(); }")
+            page.evaluate(
+                "() => { shown.length = 0; window.since = performance.now();"
+                " document.querySelector('.ask').requestSubmit(); }"
+            )
             found.append(self._shown(page) - page.evaluate("since"))
         return found
 
@@ -166,7 +176,9 @@ class _Visit:
         page.wait_for_timeout(1000)
         page.evaluate("long.length = 0")
         sent = _post(self._service, STREAM)
-        page.wait_for_function("words => document.querySelector('#rows td.line')?.innerText.includes(words)", arg=f"line {sent - 1} ")
+        page.wait_for_function(
+            "words => document.querySelector('#rows td.line')?.innerText.includes(words)", arg=f"line {sent - 1} "
+        )
         tasks = page.evaluate("long")
         return {
             "tail_lines": sent,
@@ -180,7 +192,7 @@ def _post(service: Service, stream: str) -> int:
     count = _RATE * _TAIL_SECONDS
 
     def post() -> None:
-        connection = http.client.HTTPConnection(*service.address, timeout=60)
+        sock = socket.create_connection(service.address, timeout=60)
         door, started = service.doors[stream], time.perf_counter()
         for first in range(0, count, _LINES_A_POST):
             time.sleep(max(0.0, started + first / _RATE - time.perf_counter()))
@@ -189,9 +201,8 @@ def _post(service: Service, stream: str) -> int:
                 for nth in range(first, first + _LINES_A_POST)
             )
             body = "\n".join(map(json.dumps, lines)).encode()
-            connection.sock or connection.connect()
-            connection.sock.sendall(door.head(service.address, len(body)) + body)
-            answer = http.client.HTTPResponse(connection.sock)
+            sock.sendall(door.head(service.address, len(body)) + body)
+            answer = http.client.HTTPResponse(sock)
             answer.begin()
             answer.read()
             if answer.status != 200:
@@ -205,8 +216,9 @@ def _post(service: Service, stream: str) -> int:
 
 def _let_in(service: Service) -> None:
     """Who logs in is in the team."""
-    command = [Path(sys.executable).with_name("tailsvc"), "token", "create", "--home", service.home.path, "--team", _TEAM]
-    made = subprocess.run([*command, "--ability", "team:manage"], cwd=CODE, check=True, stdout=subprocess.PIPE, text=True)
+    tailsvc = Path(sys.executable).with_name("tailsvc")
+    wanted = ("token", "create", "--home", service.home.path, "--team", _TEAM, "--ability", "team:manage")
+    made = subprocess.run((tailsvc, *wanted), cwd=CODE, check=True, stdout=subprocess.PIPE, text=True)
     connection = http.client.HTTPConnection(*service.address, timeout=60)
     headers = {"Authorization": f"Bearer {made.stdout.strip()}", "Content-Type": "application/json"}
     body = json.dumps({"email": _ADMIN, "role": "member"})

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.collector import Collected
+from benchmarks.console import Explored
 from benchmarks.ingest import Loaded
 from benchmarks.queries import Asked, Unanswered
 from benchmarks.tails import Idle, Lateness
@@ -81,6 +82,21 @@ _COLLECTED = {
 }
 
 
+_EXPLORED = {
+    "events": "events",
+    "first lines, cold ms": "first_lines_cold_ms",
+    "first lines ms": "first_lines_ms",
+    "filter ms": "filter_change_ms",
+    "query ms": "query_change_ms",
+    "kB": "weight_kb",
+    "rows": "rows_most",
+    "tailed": "tail_lines",
+    "longest task ms": "tail_longest_task_ms",
+    "over 100 ms": "tail_long_tasks",
+    "foreign": "foreign_cpu",
+}
+
+
 @dataclass(slots=True)
 class Results:
     """Everything that one call of the harness found."""
@@ -95,6 +111,7 @@ class Results:
     lateness: list[Lateness] = field(default_factory=list)
     idle: Idle | None = None
     collected: Collected | None = None
+    explored: Explored | None = None
 
     def write(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -120,6 +137,10 @@ def show_followers(console: Console, late: Sequence[Lateness], idle: Idle) -> No
 
 def show_collected(console: Console, collected: Collected) -> None:
     console.print(_table("Collecting from a cluster", _COLLECTED, [asdict(collected)]))
+
+
+def show_explored(console: Console, explored: Explored) -> None:
+    console.print(_table("Explore in Chromium, medians", _EXPLORED, [asdict(explored)]))
 
 
 def show_queries(console: Console, title: str, rows: Sequence[Asked | Unanswered]) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from benchmarks import collector as collecting
+from benchmarks import console as exploring
 from benchmarks import hotspots, tails
 from benchmarks.dataset import Dataset
 from benchmarks.draws import Options
@@ -20,7 +21,7 @@ from benchmarks.generate import ensure
 from benchmarks.ingest import Loaded, Plan, load, load_of_others, median
 from benchmarks.operations import STREAM
 from benchmarks.queries import Asked, Questions, Unanswered
-from benchmarks.report import Results, show_collected, show_followers, show_ingest, show_queries
+from benchmarks.report import Results, show_collected, show_explored, show_followers, show_ingest, show_queries
 from benchmarks.service import Service, fresh_service
 
 _FOLDER = Path(__file__).resolve().parent
@@ -45,6 +46,7 @@ def bench(  # noqa: PLR0917 (typer reads options from arguments)
     profile: Annotated[bool, typer.Option("--profile", help="Show where a web worker's CPU time goes.")] = False,
     follow: Annotated[bool, typer.Option("--follow", help="Measure followers, and nothing else.")] = False,
     collector: Annotated[bool, typer.Option("--collector", help="Measure the collector, and nothing else.")] = False,
+    console: Annotated[bool, typer.Option("--console", help="Measure Explore in a browser, and nothing else.")] = False,
     quiet: Annotated[float, typer.Option(help="Wait up to so many seconds for an idle machine.")] = 30.0,
     seed: Annotated[int, typer.Option(help="Another data set of the same kind.")] = 1,
     folder: Annotated[Path, typer.Option(help="Where the data set and the service's home lie.")] = _DATA,
@@ -64,6 +66,12 @@ def bench(  # noqa: PLR0917 (typer reads options from arguments)
         return
     with _bar("data set", events) as tell_events:
         data = Dataset(ensure(folder, Options(events, seed=seed), tell_events))
+    if console:
+        with _bar("Explore", events // 1000) as tell:
+            results.explored = exploring.run(folder, data, _steps(tell))
+        show_explored(_console, results.explored)
+        _console.print(f"Written to {results.write(_RESULTS)}")
+        return
     # The largest load last: it is the one that is queried.
     plans = sorted((_plan(text, events, quiet) for text in batches.split(",")), key=lambda plan: plan.events)
     for plan in plans:

@@ -252,7 +252,7 @@ def test_a_lines_detail_has_all_that_it_says(person: Person) -> None:
     assert '<mark>raw</mark> &lt;b&gt;<span class="ansi-1">red</span>' in detail
     assert explore.ids(links(detail, "Only this value of user")[0]) == [1]
     assert explore.ids(links(detail, "Without this value of status")[0]) == []
-    assert "columns=level%2Cline%2Cattributes.user" in links(detail, "A column for user")[0]
+    assert "columns=level%2Cattributes.user%2Cline" in links(detail, "A column for user")[0]
     assert not links(detail, "this value of list")
     for missing in ("lines/3", "lines/99999999999999999999", "lines/3/surroundings"):
         assert explore.get(missing).status_code == 404

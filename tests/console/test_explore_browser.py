@@ -179,7 +179,7 @@ def test_export_and_columns_and_looks(visitor: Visitor, service: Service, shop: 
     assert len(text.splitlines()) == 100
     page.get_by_role("checkbox", name="service").check()
     page.get_by_role("button", name="Show these").click()
-    expect(page.locator("#lines thead th")).to_have_text(["Time", "line", "level", "service"])
+    expect(page.locator("#lines thead th")).to_have_text(["Time", "level", "service", "line"])
     page.keyboard.press("w")
     expect(page.locator("#lines")).to_have_class(re.compile("wrap"))
     page.keyboard.press("c")

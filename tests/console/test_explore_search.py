@@ -86,6 +86,13 @@ def test_clauses_come_and_go() -> None:
     assert search.cleared() == Search()
 
 
+def test_columns_come_and_go_and_the_line_stays_last() -> None:
+    search = Search().turned("path")
+    assert search.columns == ("level", "path", "line")
+    assert search.turned("level").turned("path").columns == ("line",)
+    assert Search(columns=("path",)).turned("path") == Search()
+
+
 def test_a_form_adds_a_filter() -> None:
     assert read("?field=status&operator=between&value=500..599").clauses == (
         Clause("status", "between", ["500", "599"]),

@@ -102,15 +102,11 @@ class Detail:
         text = facet_text(value)
         is_simple = isinstance(value, str | int | float | bool) and len(text) <= _FILTERED_CHARS
         operators = {operator for operator, _ in operators_for(field)} if is_simple else set()
-        is_column = field in self.search.columns
-        columns = (
-            tuple(one for one in self.search.columns if one != field) if is_column else (*self.search.columns, field)
-        )
         return Entry(
             name=to_html(name, most=256),
             value=to_html(text, words=self.looks.words, most=_VALUE_CHARS, many_lines=True),
             filtered=self.search.plus(Clause(field, SAME, text)).address if SAME in operators else "",
             excluded=self.search.plus(Clause(field, DIFFERENT, text)).address if DIFFERENT in operators else "",
-            column=replace(self.search, columns=columns, line=None).address if is_field(field) else "",
-            is_column=is_column,
+            column=self.search.turned(field).address if is_field(field) else "",
+            is_column=field in self.search.columns,
         )

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
-from django.utils.html import escape
-
 from apps.console.explore.log_text import raw_to_html, to_html
 from apps.console.explore.search import LINE, Search, zone_of
 from tailsvc.events import Event, StoredEvent
@@ -143,8 +141,3 @@ def _pairs(event: Event) -> Iterator[tuple[str, object]]:
         if value is not None:
             yield name, value
     yield from (event.attributes or {}).items()
-
-
-def head_cell(column: str) -> str:
-    """A column's name as people read it."""
-    return escape(column.removeprefix("attributes."))

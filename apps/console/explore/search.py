@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlencode
 
 import orjson
@@ -81,11 +81,17 @@ class Search:
     def minus(self, index: int) -> Self:
         return replace(self, clauses=self.clauses[:index] + self.clauses[index + 1 :], line=None)
 
+    def turned(self, column: str) -> Self:
+        """With the column, or without it if it is there. What the line says stays the last, where there is room."""
+        found = [one for one in self.columns if one not in {column, LINE}]
+        if column not in self.columns:
+            found.append(column)
+        if LINE in self.columns and column != LINE:
+            found.append(LINE)
+        return replace(self, columns=tuple(found) or DEFAULT_COLUMNS, line=None)
+
     def cleared(self) -> Self:
         return replace(self, clauses=(), query="", line=None)
-
-    def having(self, **changes: Any) -> Self:
-        return replace(self, **changes)
 
 
 def read_search(params: Mapping[str, str], lists: Mapping[str, Sequence[str]], *, zone: str = "") -> Search:

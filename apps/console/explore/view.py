@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from django.utils.safestring import SafeString, mark_safe
@@ -13,7 +13,7 @@ from apps.console.explore import windows
 from apps.console.explore.detail import Detail
 from apps.console.explore.fields import FACETS, FIELDS, Clause, operators_for
 from apps.console.explore.rows import Looks, rows
-from apps.console.explore.search import DEFAULT_COLUMNS, LINE, Search, zone_of
+from apps.console.explore.search import LINE, Search, zone_of
 from apps.console.explore.windows import Between, Last
 from apps.query.questions import Question
 from apps.query.scrolling import Screen
@@ -127,14 +127,11 @@ class View:
         return [Chip(clause, self.search.minus(nth).address) for nth, clause in enumerate(self.search.clauses)]
 
     @property
-    def columns(self) -> list[Choice]:
-        """Those that can be chosen, each with the address in which it is the other way round."""
-        names = [LINE, *FIELDS, *(name for name in self.search.columns if name.startswith(ATTRIBUTE_PREFIX))]
-        return [Choice(name, name.removeprefix(ATTRIBUTE_PREFIX), "", name in self.search.columns) for name in names]
-
-    @property
-    def has_default_columns(self) -> bool:
-        return self.search.columns == DEFAULT_COLUMNS
+    def columns(self) -> list[tuple[str, str, bool]]:
+        """Those that can be chosen: name, words and whether it is; in the order in which they will stand."""
+        chosen = [name for name in self.search.columns if name != LINE]
+        names = [*chosen, *(name for name in FIELDS if name not in chosen), LINE]
+        return [(name, name.removeprefix(ATTRIBUTE_PREFIX), name in self.search.columns) for name in names]
 
     @property
     def fields(self) -> list[tuple[str, str]]:
@@ -149,15 +146,18 @@ class View:
     def facets(self) -> list[str]:
         return list(FACETS)
 
-    def toggled(self, **changes: Any) -> str:
-        return replace(self.search, **changes).address
-
     @property
     def toggles(self) -> dict[str, str]:
-        """The address with each switch the other way round."""
-        names = ("wrap", "compact", "live")
-        found = {name: self.toggled(**{name: not getattr(self.search, name)}) for name in names}
-        return found | {"browsers_zone": self.toggled(zone=""), "utc": self.toggled(zone="UTC")}
+        """The address with each switch turned."""
+        search = self.search
+        changed = {
+            "wrap": replace(search, wrap=not search.wrap),
+            "compact": replace(search, compact=not search.compact),
+            "live": replace(search, live=not search.live),
+            "browsers_zone": replace(search, zone=""),
+            "utc": replace(search, zone="UTC"),
+        }
+        return {name: one.address for name, one in changed.items()}
 
     @property
     def zone_words(self) -> str:

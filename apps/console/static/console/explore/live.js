@@ -2,8 +2,9 @@
 import { base, part } from "./fetching.js";
 import { Table } from "./table.js";
 
-const MOST_PENDING = 300;
-const EVERY = 100; // milliseconds between two changes of the table: no more often than one can see
+// Of the rows that come many at a time no more are made than can be seen at once; who scrolls down finds the others.
+const MOST_ROWS = 100;
+const EVERY = 200; // milliseconds between two changes of the table: no more often than one can read
 
 export class Live {
   /** @param {HTMLElement} view @param {Table} table @param {() => void} again fetches the whole view anew */
@@ -42,8 +43,8 @@ export class Live {
     const [count, ...rows] = data.split("\n");
     this.count += Number(count);
     this.pending.push(...rows);
-    if (this.pending.length > MOST_PENDING) {
-      for (const row of this.pending.splice(0, this.pending.length - MOST_PENDING)) this.leaveOut(row);
+    if (this.pending.length > MOST_ROWS) {
+      for (const row of this.pending.splice(0, this.pending.length - MOST_ROWS)) this.leaveOut(row);
     }
     this.soon();
   }
@@ -67,11 +68,11 @@ export class Live {
     }
     if (!this.table.body) return this.again(); // the table was empty: the server makes its head
     const rows = this.table.fresh(this.pending.join("")).reverse();
-    if (this.left || rows.length >= MOST_PENDING) {
+    if (this.left || rows.length >= MOST_ROWS) {
       for (const row of this.table.rows) row.remove();
       if (this.left) this.table.notePushedOut(this.left);
     }
-    this.table.prepend(rows);
+    this.table.prepend(rows, MOST_ROWS);
     this.pending = [];
     this.left = undefined;
     this.count = 0;

@@ -105,13 +105,13 @@ export class Table {
     this.drop(extra);
   }
 
-  /** @param {HTMLElement[]} rows newest first */
-  prepend(rows) {
+  /** @param {HTMLElement[]} rows newest first @param {number} [most] */
+  prepend(rows, most = MOST_ROWS) {
     this.body?.prepend(...rows);
-    const extra = this.rows.slice(MOST_ROWS);
+    const extra = this.rows.slice(most);
     for (const row of extra) this.notePushedOut(placeOf(row));
-    if (extra.length) this.hasOlder = true;
     this.drop(extra);
+    this.told();
   }
 
   /** @param {Place} place */
