@@ -62,7 +62,7 @@ class Explored:
 
 def run(folder: Path, data: Dataset, tell: Callable[[int], None]) -> Explored:
     with fresh_service(folder, data.streams) as service:
-        load(service, data, Plan(1000, data.events), tell)
+        load(service, data, Plan(1000, data.events, quiet_seconds=5.0), tell)
         _let_in(service)
         with Foreign(service.roots) as foreign, _browser() as browser:
             found = _Visit(browser, service).measure()
