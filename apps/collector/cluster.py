@@ -79,10 +79,11 @@ class ClusterApi:
         try:
             await kube_config.KubeConfigLoader(config_dict=kubeconfig).load_and_set(configuration)
             session = _session(configuration, anywhere=anywhere)
+            client = ApiClient(configuration=configuration)
         except (ConfigException, ssl.SSLError, OSError, ValueError) as error:
             raise ClusterError(f"the kubeconfig cannot be used: {error}") from error
-        client = ApiClient(configuration=configuration)
-        kube_config._cleanup_temp_files()  # certificates and keys, which are read by now; else they stay until the end
+        finally:
+            kube_config._cleanup_temp_files()  # certificates and keys, which are read by now; else they stay for long
         unused, client.rest_client.pool_manager = client.rest_client.pool_manager, session
         await unused.close()
         return cls(client)
