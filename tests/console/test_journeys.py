@@ -232,7 +232,7 @@ def test_a_device_is_let_in(visitor: Visitor) -> None:
     expect(page.get_by_role("heading", name="Let Tailstream agent in?")).to_be_visible()
     check_access(page)
     shoot(page, "device-decision")
-    page.get_by_label("Team").select_option(label="default (default)")
+    page.get_by_role("combobox", name="Team").select_option(label="default (default)")
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("heading", name="Connected")).to_be_visible()
     grant = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": codes["device_code"]}
