@@ -25,8 +25,9 @@ from tailsvc.objects.podlogstream import PODLOGSTREAM
 from tailsvc.storage.base import StreamRef
 
 MANAGER = "tailsvc-collector"
-# Counts are news now and then; states at once.
+# States are news at once; counts now and then, and of all objects together not more often than this: each is a write.
 LINES_EVERY_SECONDS = 5.0
+LINES_APART_SECONDS = 0.5
 # A third of the time after which a replica that nobody heard of counts as not running.
 REPLICA_EVERY_SECONDS = 20.0
 _log = structlog.get_logger(__name__)
@@ -43,7 +44,8 @@ class Statuses:
         if stands == status:
             return False
         written = self._written.get((team_id, declared["metadata"]["name"]), 0.0)
-        return not is_same_but_lines(stands, status) or time.monotonic() - written >= LINES_EVERY_SECONDS
+        every = max(LINES_EVERY_SECONDS, LINES_APART_SECONDS * len(self._written))
+        return not is_same_but_lines(stands, status) or time.monotonic() - written >= every
 
     def write(self, team_id: int, declared: Document, status: Status) -> None:
         name, uid = declared["metadata"]["name"], declared["metadata"]["uid"]
