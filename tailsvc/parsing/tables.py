@@ -48,7 +48,7 @@ class Table:
         """All with a time, or all without."""
         table = cls(len(readings))
         for column, values in enumerate(zip(*(found for found, _, _ in readings), strict=True)):
-            if column not in _OURS and values.count(None) != len(values):
+            if column not in _OURS and (values[0] is not None or values.count(None) != len(values)):
                 table.columns[column] = values
         table.others, table.columns[columns.ATTRIBUTES] = table.columns[columns.ATTRIBUTES], None
         if readings[0][1] is not None:

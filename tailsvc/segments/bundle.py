@@ -31,7 +31,7 @@ def bundle_of(events: EventTables) -> Encoded:
     said = {
         name: values
         for name, values in zip(Event._fields[2:], fields, strict=True)
-        if (True in values if name == IS_BOT else values.count(None) != len(values))
+        if (True in values if name == IS_BOT else values[0] is not None or values.count(None) != len(values))
     }
     packer = Packer(_LEVEL)
     texts, odd = _texts(raws)
