@@ -14,7 +14,8 @@ const isLater = (a, b) => a.at > b.at || (a.at === b.at && BigInt(a.id) > BigInt
 export class Table {
   /** @param {HTMLElement} view @param {(row: HTMLElement) => void} open */
   constructor(view, open) {
-    this.frozen = view.dataset.frozen ?? "";
+    // While it follows, the time that is looked at goes on.
+    this.address = (view.dataset.live === "1" ? view.dataset.address : view.dataset.frozen) ?? "";
     this.hasOlder = view.dataset.older === "1";
     this.hasNewer = view.dataset.newer === "1";
     this.scroller = /** @type {HTMLElement} */ (view.querySelector("#lines"));
@@ -60,7 +61,7 @@ export class Table {
     if (!place) return;
     this.isLoading = true;
     try {
-      const { html, hasMore } = await more(`rows${this.frozen}&${way}=${place.at}-${place.id}`, this.gone.signal);
+      const { html, hasMore } = await more(`rows${this.address}&${way}=${place.at}-${place.id}`, this.gone.signal);
       const fresh = this.fresh(html);
       if (way === "older") {
         this.pushedOut = null;
