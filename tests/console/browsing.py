@@ -4,6 +4,7 @@ Playwright's event loop is open while its browser is: tests of such a module ask
 neither Django nor asyncio themselves.
 """
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,10 +37,12 @@ def service() -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     """Debian's, driven by Playwright, which has no browser of its own here."""
-    tree = required_tree("chromium", provide=["usr/lib/chromium/chromium"])
+    tree = required_tree(
+        "chromium", "chromium-common", provide=["usr/lib/chromium/chromium", "usr/lib/chromium/icudtl.dat"]
+    )
     program = tree.find("usr/lib/chromium/chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, env=tree.environment() or None)
+        browser = playwright.chromium.launch(executable_path=program, env={**os.environ, **tree.environment()})
         yield browser
         browser.close()
 
