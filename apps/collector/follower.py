@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
@@ -27,7 +28,7 @@ _LAST_WORDS_SECONDS = 2.0
 # A clean end of the log of a container that runs, as far as we know: its next state is on its way.
 _END_SECONDS = 1.0
 # After a small piece, the next one may wait a little: what comes meanwhile is read at once, which costs a fraction.
-_GATHER_SECONDS = 0.15
+_GATHER_SECONDS = 0.25
 _SMALL_BYTES = 64 * 1024
 _log = structlog.get_logger(__name__)
 
@@ -189,39 +190,32 @@ class Follower:
     async def _heard(self, pieces: AsyncIterator[bytes], round_: int) -> AsyncIterator[bytes]:
         """Until the end, a long silence, some time after the instance has ended, or when the writer rewinds."""
         instance = self._container.id
-        reading = asyncio.ensure_future(anext(pieces, b""))
+        reading: asyncio.Future[bytes] = asyncio.ensure_future(anext(pieces, b""))
+        moved = asyncio.ensure_future(self._moved.wait())
         try:
             while self._writer.round == round_:
+                if moved.done():
+                    self._moved.clear()
+                    moved = asyncio.ensure_future(self._moved.wait())
                 ended = self._container.id != instance or self._container.has_ended
                 patience = _LAST_WORDS_SECONDS if ended else self._silence
-                if not await self._one_of(reading, patience, ended=ended):
+                waits: tuple[asyncio.Future[Any], ...] = (reading,) if ended else (reading, moved)
+                done, _ = await asyncio.wait(waits, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+                if not done:
                     self._silence = min(self._silence * 2, _LONGEST_SILENCE_SECONDS)
                     return
-                if reading.done():
-                    piece = reading.result()
-                    if not piece:
-                        return
-                    self._silence = SILENCE_SECONDS
-                    yield piece
-                    if len(piece) < _SMALL_BYTES:
-                        await asyncio.sleep(_GATHER_SECONDS)
-                    reading = asyncio.ensure_future(anext(pieces, b""))
+                if reading not in done:
+                    continue
+                piece = reading.result()
+                if not piece:
+                    return
+                self._silence = SILENCE_SECONDS
+                yield piece
+                if len(piece) < _SMALL_BYTES:
+                    await asyncio.sleep(_GATHER_SECONDS)
+                reading = asyncio.ensure_future(anext(pieces, b""))
         finally:
+            moved.cancel()
             reading.cancel()
             with contextlib.suppress(asyncio.CancelledError, ClusterError):
                 await reading
-
-    async def _one_of(self, reading: "asyncio.Future[bytes]", patience: float, *, ended: bool) -> bool:
-        """Something was read, or the container changed; False: neither."""
-        waits: set[asyncio.Future[object]] = {reading}  # type: ignore[arg-type]
-        moved = None if ended else asyncio.ensure_future(self._moved.wait())
-        if moved is not None:
-            waits.add(moved)  # type: ignore[arg-type]
-        try:
-            done, _ = await asyncio.wait(waits, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            if moved is not None:
-                moved.cancel()
-        if moved is not None and moved in done:
-            self._moved.clear()
-        return bool(done)
