@@ -152,7 +152,9 @@ def test_a_window_larger_than_the_limit_is_refused() -> None:
         collect("zstd", encoded)
 
 
-@pytest.mark.parametrize(("coding", "empty"), [("gzip", gzip.compress(b"")), ("zstd", zstandard.compress(b""))])
+@pytest.mark.parametrize(
+    ("coding", "empty"), [("gzip", gzip.compress(b"")), ("zstd", zstandard.compress(b""))], ids=["gzip", "zstd"]
+)
 def test_a_body_of_countless_empty_members_is_refused(coding: str, empty: bytes) -> None:
     with pytest.raises(BodyTooLarge, match="parts"):
         collect(coding, empty * (BODY_MEMBERS + 2))

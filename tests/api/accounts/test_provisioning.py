@@ -51,7 +51,9 @@ def test_a_team_without_an_owner_is_given_one_and_one_with_an_owner_is_not() -> 
     assert sorted(role for _, role in members(team.pk)) == ["member", "owner"]
 
 
-@pytest.mark.parametrize(("slug", "plan"), [("Not a slug", None), (unique("x"), "no-such-plan")])
+@pytest.mark.parametrize(
+    ("slug", "plan"), [("Not a slug", None), (unique("x"), "no-such-plan")], ids=["a slug", "a plan"]
+)
 def test_an_unusable_wish_is_refused(slug: str, plan: str | None) -> None:
     with pytest.raises(RuleBroken):
         provisioning.ensure_team(slug=slug, plan=plan, now=NOW)
