@@ -51,7 +51,8 @@ class Controller:
         self._writers: dict[StreamRef, StreamWriter] = {}
         self._followers: dict[Key, Follower] = {}
         self._leaving: dict[Key, float] = {}  # until when
-        self._next_round = self._next_forgetting = 0.0
+        self._is_hinted = False
+        self._next_look = self._next_round = self._next_forgetting = 0.0
 
     async def run(self) -> None:
         hints.HEARERS.append(self._hear)
@@ -66,7 +67,8 @@ class Controller:
             await self._close()
 
     def _hear(self, _teams: object) -> None:
-        """From any thread."""
+        """From any thread: somebody declared something."""
+        self._is_hinted = True
         self._loop.call_soon_threadsafe(self._woken.set)
 
     async def _turn(self) -> None:
@@ -82,12 +84,16 @@ class Controller:
         await asyncio.sleep(0.05)  # what changes together is looked at together
 
     async def _look(self) -> None:
-        """What is registered and declared."""
-        if self._loop.time() >= self._next_round:
+        """What is registered and declared. Most rounds are for what happens in clusters, and need not ask."""
+        now = self._loop.time()
+        if now >= self._next_round:
             await self._sites.become(await in_thread(collected))
             self._grants.clear()
-            self._next_round = self._loop.time() + LOOK_ROUND_SECONDS
-        await in_thread(partial(self._declared.refresh, self._sites.teams()))
+            self._next_round = now + LOOK_ROUND_SECONDS
+        if self._is_hinted or now >= self._next_look:
+            self._is_hinted = False
+            await in_thread(partial(self._declared.refresh, self._sites.teams()))
+            self._next_look = now + LOOK_SECONDS
 
     async def _reconcile(self) -> None:
         targets = [Target(team_id, one) for team_id, found in self._declared.objects.items() for one in found]
@@ -161,7 +167,8 @@ class Controller:
         now = self._loop.time()
         for key in self._followers.keys() - wanted:
             self._followers[key].leave()
-            if now >= self._leaving.setdefault(key, now + FAREWELL_SECONDS):
+            farewell = FAREWELL_SECONDS if self._is_gone(*key) else 0.0
+            if now >= self._leaving.setdefault(key, now + farewell):
                 del self._leaving[key]
                 await self._followers.pop(key).close()
         for stream in self._writers.keys() - {stream for stream, _ in self._followers}:

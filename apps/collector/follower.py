@@ -30,6 +30,8 @@ _END_SECONDS = 1.0
 # After a small piece, the next one may wait a little: what comes meanwhile is read at once, which costs a fraction.
 _GATHER_SECONDS = 0.25
 _SMALL_BYTES = 64 * 1024
+# An instance's end is told once its last line is stored.
+_STORED_LOOK_SECONDS = 0.05
 _log = structlog.get_logger(__name__)
 
 
@@ -134,7 +136,8 @@ class Follower:
             else:
                 await self._read(container.id, previous=False, follow=True)
                 # Where it ended well, its state is about to change; where it did not, it is asked again.
-                await self._pause(_END_SECONDS)
+                if self._container == container:
+                    await self._pause(_END_SECONDS)
         else:
             self._tell(is_open=False)
             return False
@@ -155,6 +158,8 @@ class Follower:
             await self._put(self._rest)
             self._rest = []
         self._drained[instance] = round_
+        while self._writer.round == round_ and not self._writer.has_stored(self.source):
+            await asyncio.sleep(_STORED_LOOK_SECONDS)
         self._changed()
 
     async def _read(self, instance: str, *, previous: bool, follow: bool) -> int:

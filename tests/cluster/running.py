@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import threading
 import time
+import warnings
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -53,6 +55,9 @@ class RunningCluster:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            gc.collect()  # connections that were reset on purpose, within their handshakes too
 
     def kubeconfig(self, *, token: str | None = None, namespace: str = "default") -> str:
         return kubeconfig(self.address, token or self.token, self.certificates, namespace)
