@@ -7,6 +7,7 @@ import pytest
 
 from tailsvc.events import Event
 from tests.api.conftest import Api
+from tests.doors import FrontDoor
 from tests.factories.streams import World, lines, make_stream, make_world, now_micros
 
 pytestmark = pytest.mark.contract
@@ -317,7 +318,8 @@ def test_one_event_and_its_surroundings(api: Api, world: World, now: int) -> Non
 
 
 def test_a_walk_over_100_000_equal_times_returns_each_id_once(api: Api, world: World, now: int) -> None:
-    for _ in range(10):
+    thousands = 100 if isinstance(api, FrontDoor) else 20  # the longer way is the same walk, at three times the price
+    for _ in range(thousands // 10):
         world.append(lines(10_000, start=now, step=0))
     for direction in ("asc", "desc"):
         seen: list[int] = []
@@ -326,12 +328,12 @@ def test_a_walk_over_100_000_equal_times_returns_each_id_once(api: Api, world: W
             seen += [event["id"] for event in body["data"]]
             if not body["meta"]["has_more"]:
                 break
-            if len(seen) % 20_000 == 0:
+            if len(seen) % 10_000 == 0:
                 world.append(lines(10, start=now, step=0))
             body = found(api, world, limit=500, cursor=body["meta"]["next_cursor"])
         assert len(seen) == len(set(seen))
         assert seen == sorted(seen, reverse=direction == "desc")
-        assert set(range(1, 100_001)) <= set(seen)
+        assert set(range(1, thousands * 1_000 + 1)) <= set(seen)
 
 
 def test_queries_are_limited_per_token_and_say_so(api: Api, database: None) -> None:
