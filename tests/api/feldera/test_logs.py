@@ -113,6 +113,7 @@ def test_a_gap_while_following_is_told(world: World, monkeypatch: pytest.MonkeyP
     async def story() -> None:
         async with opened(path(world), token=world.token) as answer:
             assert FRESH.fullmatch(await answer.line())
+            await asyncio.sleep(0.5)  # its first look is under way still, and nothing tells when it is over
             await append_soon(world, b"a", b"b", b"c")
             await asyncio.to_thread(store().delete, world.stream.ref, Selection(as_of=2), now=now_micros())
             taken(following.following(), [world.stream.pk])
