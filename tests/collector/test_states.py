@@ -216,7 +216,7 @@ def test_states_are_true_within_a_second(ground: Ground, model: Cluster, pod: st
         model.write(pod, "main", b"hello")
         model.terminate(pod, "main")
         took.append(until(lambda: ground.told(pod) == [{"name": "main", **OVER}], "it to be over"))
-    assert statistics.median(took) < 2.0
+    assert statistics.median(took) < 1.0
 
 
 def test_the_annotation_else_the_owner_names_the_stream(ground: Ground, model: Cluster, pod: str) -> None:
