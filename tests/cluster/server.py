@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from config.runtime.ports import free_port
 from tests.cluster import logs, reading
 from tests.cluster.discovery import DOCUMENTS
 from tests.cluster.faults import Answer, Faults
@@ -34,7 +35,7 @@ class ApiServer:
     def __init__(
         self, cluster: Cluster, faults: Faults, *, token: str, context: ssl.SSLContext | None, port: int = 0
     ) -> None:
-        self.port = port
+        self.port = port or free_port()
         self.tokens: dict[str, set[str] | None] = {token: None}  # the namespaces that each may read; None: all
         self._cluster, self._faults, self._context = cluster, faults, context
         self._runner: web.AppRunner | None = None
@@ -56,7 +57,6 @@ class ApiServer:
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self.port))
-        self.port = listening.getsockname()[1]
         await web.SockSite(self._runner, listening, ssl_context=self._context).start()
 
     async def stop(self) -> None:

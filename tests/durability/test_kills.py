@@ -92,7 +92,7 @@ def settled(service: Service, stream: Stream, load: Load) -> str:
 
 
 def test_a_killed_supervisor_loses_nothing_and_the_next_one_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
-    port = free_port()
+    port = free_port(in_a_row=2)  # HTTP and gRPC
     with reachable_folder() as folder, tailsvc_up(folder / "home", port=port) as first:
         stream = first.new_stream("supervisor")
         load = Load.start(stream, keyed=KEYED, unkeyed=UNKEYED)

@@ -17,13 +17,14 @@ from tests.runtime.instances import Instance, until
 TAILSVC = str(Path(sys.executable).with_name("tailsvc"))
 # A first start makes the cluster, the tables and the first team; on a loaded machine that takes a while.
 FIRST_START_SECONDS = 90.0
+_PORTS = 3  # HTTP, and behind it gRPC and TLS
 CHILDREN = {"postgres", "valkey", "web", "grpc", "worker", "beat"}
 
 
 @contextmanager
 def tailsvc_up(home: Path, *, port: int = 0, workers: int = 2, options: Sequence[str] = ()) -> Iterator["Service"]:
     """Runs until the block ends, with fsync on and every other setting as people have it."""
-    places = ["--home", str(home), "--port", str(port or free_port()), "--workers", str(workers)]
+    places = ["--home", str(home), "--port", str(port or free_port(in_a_row=_PORTS)), "--workers", str(workers)]
     command = [TAILSVC, "up", *places, *options]
     instance = Instance(command, home)
     try:
