@@ -1,12 +1,15 @@
 """Clients of the API and of the pages, each from an address of its own so that no test spends another's rate."""
 
 import secrets
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
 import pytest
 from django.http import HttpResponse
 from django.test import Client
+from django_ratelimit import core as rates
 
 from apps.accounts.models import User
 from apps.accounts.scope import maintenance
@@ -62,6 +65,13 @@ def some_address() -> str:
 @pytest.fixture
 def api(database: None) -> Api:
     return Api()
+
+
+@pytest.fixture
+def one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rates are counted by the minute: this one lasts as long as the test."""
+    now = time.time()
+    monkeypatch.setattr(rates, "time", SimpleNamespace(time=lambda: now))
 
 
 @pytest.fixture

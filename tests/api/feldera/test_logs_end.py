@@ -161,6 +161,7 @@ def test_a_plan_allows_so_many_followers(database: None, monkeypatch: pytest.Mon
     run(story)
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_snapshots_count_as_queries(database: None) -> None:
     world = make_world("free")
     with maintenance():

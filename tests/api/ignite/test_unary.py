@@ -226,6 +226,7 @@ def test_another_method_is_405(app: App) -> None:
     assert (answer.status, answer.json()["code"], answer.headers["allow"]) == (405, 12, "GET, HEAD")
 
 
+@pytest.mark.usefixtures("one_minute")
 def test_a_spent_rate_tells_when_to_come_again(grpc_port: int) -> None:
     limited = make_app()
     with maintenance(atomic=True):
