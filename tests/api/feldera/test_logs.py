@@ -13,10 +13,11 @@ from apps.tail import following
 from tailsvc.events import Event
 from tailsvc.queries import Selection
 from tailsvc.tail import Chunk
+from tailsvc.tail.watch import Watch
 from tests.api.feldera.reading import FRESH, append, append_soon, discarded, lines_of, path, run, snapshot
 from tests.asgi import Asgi
 from tests.factories.streams import World, delete_stream, make_world, now_micros
-from tests.streaming import opened
+from tests.streaming import PATIENCE_SECONDS, opened
 
 
 def test_the_headers_are_those_of_a_stream_of_text(world: World) -> None:
@@ -113,7 +114,7 @@ def test_a_gap_while_following_is_told(world: World, monkeypatch: pytest.MonkeyP
     async def story() -> None:
         async with opened(path(world), token=world.token) as answer:
             assert FRESH.fullmatch(await answer.line())
-            await asyncio.sleep(0.5)  # its first look is under way still, and nothing tells when it is over
+            await first_look(world)
             await append_soon(world, b"a", b"b", b"c")
             await asyncio.to_thread(store().delete, world.stream.ref, Selection(as_of=2), now=now_micros())
             taken(following.following(), [world.stream.pk])
@@ -121,6 +122,17 @@ def test_a_gap_while_following_is_told(world: World, monkeypatch: pytest.MonkeyP
             assert await answer.line() == b"c"
 
     run(story)
+
+
+async def first_look(world: World) -> None:
+    """Whoever begins to follow has the stream looked at; this returns when that is over."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not is_at_rest(following.following()._hub._watches.get(world.stream.pk)):
+            await asyncio.sleep(0.01)
+
+
+def is_at_rest(watch: Watch | None) -> bool:
+    return watch is not None and watch._reading is None
 
 
 def test_a_restored_stream_starts_fresh() -> None:
