@@ -22,7 +22,7 @@ _NEVER_UNPACKED = {"libc6"}
 _INSTALLS = re.compile(r"^Inst (\S+) ", re.MULTILINE)
 # Messages are read; and as root, apt would otherwise try to download as a user who cannot enter our folder.
 _ENVIRONMENT = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-_OPTIONS = ("-q", "-o", "APT::Sandbox::User=root", "-o", "APT::Install-Recommends=false")
+_OPTIONS = ("-q", "-o", "APT::Sandbox::User=root", "-o", "APT::Install-Recommends=false", "-o", "Acquire::Retries=5")
 
 
 class Unavailable(Exception):
