@@ -10,12 +10,17 @@ from typing import Any
 
 import pytest
 from django.db import connections
+from hypothesis import settings
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.asgi import asgi
 from tests.environment import prepare_database
 
 __all__ = ["asgi", "database"]
+
+# In CI Hypothesis has its own profile: the same examples each time, nothing kept, no deadlines. Machines may be slow
+# anywhere else, too.
+settings.register_profile("default", settings.get_profile("default"), deadline=None)
 
 
 @pytest.fixture(scope="session")
