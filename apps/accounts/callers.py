@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -45,6 +45,7 @@ class Caller:
     token_id: int | None
     plan: PlanLimits
     expires_at: datetime | None = None
+    session: str = field(default="", repr=False)  # the key of the log-in, where somebody has to know when it ends
 
     @property
     def is_authenticated(self) -> bool:

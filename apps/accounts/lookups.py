@@ -7,9 +7,11 @@ whether it is unknown, revoked, expired or its owner gone.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.backends import ModelBackend
+from django.contrib.sessions.models import Session
 from django.db.models import OuterRef, Q, Subquery
 from django.http import HttpRequest
 from django.utils import timezone
@@ -48,28 +50,50 @@ def find_caller(digest: bytes, *, now: datetime) -> Caller | None:
     return _caller(token, token.role)
 
 
-CallerKey = tuple[int, int, int]  # the token, 0 for a log-in; the user; the team
+class CallerKey(NamedTuple):
+    """What a caller's rights rest on."""
+
+    token: int  # 0 for a log-in
+    user: int
+    team: int
+    session: str  # "" for a token
 
 
 def key_of(caller: Caller) -> CallerKey:
-    return (caller.token_id or 0, caller.user_id, caller.team_id)
+    return CallerKey(caller.token_id or 0, caller.user_id, caller.team_id, caller.session)
 
 
 def abilities_of(callers: Collection[CallerKey]) -> dict[CallerKey, frozenset[Ability]]:
     """What each of these may do, as of now; nothing for who is gone."""
     now = timezone.now()
     with maintenance():
-        members = Membership.objects.filter(user_id__in={user for _, user, _ in callers}, user__is_active=True)
+        members = Membership.objects.filter(user_id__in={each.user for each in callers}, user__is_active=True)
         roles = {(user, team): role for user, team, role in members.values_list("user_id", "team_id", "role")}
-        tokens = PersonalAccessToken.objects.filter(_live(now), pk__in={token for token, _, _ in callers if token})
+        tokens = PersonalAccessToken.objects.filter(_live(now), pk__in={each.token for each in callers if each.token})
         abilities = dict(tokens.values_list("pk", "abilities"))
+        ended = _ended_sessions({(each.session, each.user) for each in callers if each.session}, now)
     every = [ability.value for ability in Ability]
     found = {}
-    for token, user, team in callers:
-        role = roles.get((user, team))
-        given = abilities.get(token, ()) if token else every
-        found[token, user, team] = effective(given, role) if role is not None else frozenset()
+    for each in callers:
+        role = roles.get((each.user, each.team))
+        given = abilities.get(each.token, ()) if each.token else every
+        is_gone = role is None or each.session in ended
+        found[each] = frozenset() if is_gone else effective(given, role)
     return found
+
+
+def _ended_sessions(sessions: Collection[tuple[str, int]], now: datetime) -> set[str]:
+    """Of these log-ins, each with its user, those that are over: logged out, expired, or of an earlier password."""
+    if not sessions:
+        return set()
+    users = {user.pk: user for user in User.objects.filter(pk__in={user for _, user in sessions}).only("password")}
+    kept = Session.objects.filter(session_key__in={key for key, _ in sessions}, expire_date__gt=now)
+    hashes = {one.session_key: one.get_decoded().get(HASH_SESSION_KEY) for one in kept}
+    return {
+        key
+        for key, user in sessions
+        if user not in users or hashes.get(key) != users[user].get_session_auth_hash()
+    }
 
 
 def teams_of(user_id: int) -> list[TeamOfUser]:

@@ -19,7 +19,8 @@ class RightsEnded(Ended):
 
     def __init__(self) -> None:
         super().__init__(
-            "The token may not read this stream any more: it was revoked, expired, or its user's role changed."
+            "You may not read this stream any more: the token was revoked or has expired, the log-in is over, or the"
+            " role changed."
         )
 
 

@@ -9,7 +9,7 @@ only the newest are sent as rows, as no page keeps more.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
@@ -153,19 +153,20 @@ def _begin(request: _Request, store: EventStore) -> Start:
 
 
 def _caller(cookies: Mapping[str, str], slug: str) -> Caller:
-    user = _user(cookies.get(settings.SESSION_COOKIE_NAME))
+    session = cookies.get(settings.SESSION_COOKIE_NAME, "")
+    user = _user(session)
     if user is None:
         raise Problem(401, "Log in first.")
     team = next((one for one in lookups.teams_of(user.pk) if one.slug == slug), None)
     if team is None:
         raise NotThere("team")
-    caller = caller_of(user, team)
+    caller = replace(caller_of(user, team), session=session)
     if Ability.STREAMS_READ not in caller.abilities:
         raise lacks(Ability.STREAMS_READ)
     return caller
 
 
-def _user(session_key: str | None) -> User | None:
+def _user(session_key: str) -> User | None:
     """Who has logged in, as Django's middleware finds it out."""
     if not session_key:
         return None
