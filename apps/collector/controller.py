@@ -80,7 +80,8 @@ class Controller:
             _log.exception("the collector could not go round; it tries again")
             await asyncio.sleep(1)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+            async with asyncio.timeout(LOOK_SECONDS):  # Python 3.11's wait_for may lose a cancellation
+                await self._woken.wait()
         await asyncio.sleep(0.05)  # what changes together is looked at together
 
     async def _look(self) -> None:

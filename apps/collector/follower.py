@@ -123,7 +123,8 @@ class Follower:
     async def _pause(self, seconds: float) -> None:
         """Or less, where the container changes meanwhile."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._moved.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._moved.wait()
 
     async def _go_on(self) -> bool:
         """One step; False where there is nothing to do before the container changes."""
