@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 # How a connection ends: reset by TCP; as if all had been said; within a chunk; with words of the kubelet in the log;
 # of watches also: told that its version is too old.
@@ -21,6 +21,11 @@ _SEEM_WELL: tuple[How, ...] = ("end", "text")
 KUBELETS_WORDS = b"failed to create fsnotify watcher: too many open files"
 # Of a stream that is cut into random pieces.
 _LONGEST_PIECE = 400
+
+
+class Asked(NamedTuple):
+    at: float  # seconds, of the clock that never goes back
+    what: str  # method, path and query
 
 
 @dataclass(slots=True)
@@ -63,7 +68,7 @@ class Faults:
         self.watch_delay = 0.0  # seconds
         self.watch_repeats = 0.0  # how many of the events are sent twice
         self.connections: set[Connection] = set()
-        self.requests: list[str] = []  # method, path and query of each that came
+        self.requests: list[Asked] = []  # each that came
         self._answers: list[Answer] = []
         self._cuts: list[Cut] = []
         self._stalled: set[re.Pattern[str]] = set()

@@ -11,7 +11,7 @@ from aiohttp import web
 from config.runtime.ports import free_port
 from tests.cluster import logs, reading
 from tests.cluster.discovery import DOCUMENTS
-from tests.cluster.faults import Answer, Faults
+from tests.cluster.faults import Answer, Asked, Faults
 from tests.cluster.model import Cluster
 from tests.cluster.statuses import (
     Refusal,
@@ -75,7 +75,7 @@ class ApiServer:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
-        self._faults.requests.append(f"{request.method} {request.path_qs}")
+        self._faults.requests.append(Asked(time.monotonic(), f"{request.method} {request.path_qs}"))
         try:
             self._authenticate(request)
             planned = self._faults.refusal(request.path_qs)

@@ -4,6 +4,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,8 +19,10 @@ from apps.engine import store
 from apps.lifecycle.models import LifecycleEvent
 from apps.lifecycle.replicas import Emitter, emitters
 from apps.objects import services
+from apps.objects.models import ObjectChange
 from apps.streams.models import Stream
 from config.runtime.environment import CODE
+from tailsvc.collect.statuses import is_same_but_lines
 from tailsvc.filters import EVERYTHING
 from tailsvc.objects.kinds import Document
 from tailsvc.objects.podlogstream import PODLOGSTREAM
@@ -31,6 +34,10 @@ from tests.runtime.instances import until
 
 # A team's stream is read a piece at a time.
 _STRETCH = 5_000
+# A status is promised within a second; to that, what a machine takes that does other things too.
+_PROMISED_SECONDS = 3.0
+# The collector looks again at all there is after 15 s and 20 s: whatever nobody told it would come about then.
+_SOONER_THAN_BY_ITSELF_SECONDS = 12.0
 
 
 class StoredLine(NamedTuple):
@@ -131,6 +138,38 @@ class Ground:
         found = self.document(name)["status"].get("containerStatuses") or []
         return [{key: value for key, value in one.items() if key != "lines"} for one in found]
 
+    def changes(self, name: str) -> list[ObjectChange]:
+        """All writes of a PodLogStream that changed its status, the newest first."""
+        with team_scope(self.team.pk):
+            found = ObjectChange.objects.filter(plural=PODLOGSTREAM.plural, name=name, before__isnull=False)
+            return [one for one in found.order_by("-version") if one.before["status"] != one.document["status"]]
+
+    def tells(self, name: str, condition: Callable[[], object], what: str) -> float:
+        """Waits until a status is as it has to be; how long after this call it was written that it is, in seconds.
+
+        By the time that the collector noted, which must not be too late: how often this process gets to look is
+        nobody's promise.
+        """
+        since = time.time()
+        until(condition, what)
+        news = (
+            one for one in self.changes(name) if not is_same_but_lines(one.before["status"], one.document["status"])
+        )
+        return within_the_promise(next(news), since, what)
+
+    def tells_of_error(self, name: str, text: str, *, since: float) -> dict[str, Any]:
+        """The same for what its first container tells when something broke, which may be over when one looks."""
+
+        def found() -> ObjectChange | None:
+            told = (one for one in self.changes(name) if one.document["status"].get("containerStatuses"))
+            return next((one for one in told if _first(one).get("error") and text in _first(one)["error"]), None)
+
+        until(found, f"an error: {text}")
+        change = found()
+        assert change is not None
+        within_the_promise(change, since, f"an error: {text}")
+        return _first(change)
+
     def stream(self, name: str) -> Stream | None:
         with team_scope(self.team.pk):
             return Stream.objects.filter(name=name, deleted_at__isnull=True).first()
@@ -163,6 +202,17 @@ class Ground:
         return dict(counts)
 
 
-def soon(condition: Callable[[], object], what: str) -> float:
-    """Within a second, as it is promised: to that, what a machine takes that does other things too. The seconds."""
-    return until(condition, what, seconds=3.0)
+def within_the_promise(change: ObjectChange, since: float, what: str) -> float:
+    took: float = change.at.timestamp() - since
+    assert took < _PROMISED_SECONDS, f"only after {took:.1f} s: {what}"
+    return took
+
+
+def _first(change: ObjectChange) -> dict[str, Any]:
+    found: dict[str, Any] = change.document["status"]["containerStatuses"][0]
+    return found
+
+
+def soon(condition: Callable[[], object], what: str) -> None:
+    """Because the collector was told of it, not because it looked again."""
+    until(condition, what, seconds=_SOONER_THAN_BY_ITSELF_SECONDS)

@@ -20,7 +20,7 @@ from tests.runtime.instances import until
 PODS, OWNERS = 16, 4
 SECONDS = 12.0
 # After failures followers wait, each time twice as long; nothing fails any more.
-SETTLING_SECONDS = 45.0
+SETTLING_SECONDS = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def test_a_log_that_breaks_off_within_a_line_of_many_parts_and_seconds(ground: G
     until(lambda: len(ground.contents("web-0", "web-0")) == 101, "the lines")
     assert ground.cluster.faults.cut("/log", "reset") == 1
     model.write("web-0", "main", b"after it")
-    until(lambda: ground.contents("web-0", "web-0") == [*lines, b"after it"], "the next line", seconds=10)
+    until(lambda: ground.contents("web-0", "web-0") == [*lines, b"after it"], "the next line")
 
 
 def test_a_run_that_was_cut_off_is_read_before_the_next_one(ground: Ground) -> None:
@@ -140,7 +140,7 @@ def test_a_run_that_was_cut_off_is_read_before_the_next_one(ground: Ground) -> N
     model.restart("web-0", "main")
     model.write("web-0", "main", b"second run")
     written = [b"first", b"last of the first run", b"second run"]
-    until(lambda: len(ground.contents("web-0", "web-0")) == 3, "all lines", seconds=15)
+    until(lambda: len(ground.contents("web-0", "web-0")) == 3, "all lines")
     assert ground.contents("web-0", "web-0") == written
 
 
@@ -153,7 +153,7 @@ def test_a_log_that_seems_to_end_is_asked_for_again(ground: Ground) -> None:
     faults.cut_next("/log", "end", after=0)
     ground.declare("web-0")
     until(lambda: ground.told("web-0") == [{"name": "main", "terminated": True}], "it to be over")
-    until(lambda: ground.contents("web-0", "web-0") == [b"one", b"two"], "both lines", seconds=5)
+    until(lambda: ground.contents("web-0", "web-0") == [b"one", b"two"], "both lines")
 
 
 def test_a_busy_cluster_is_left_alone_for_as_long_as_it_asks(ground: Ground) -> None:
@@ -163,8 +163,9 @@ def test_a_busy_cluster_is_left_alone_for_as_long_as_it_asks(ground: Ground) -> 
     ground.declare("web-0")
     until(lambda: ground.told("web-0") and ground.told("web-0")[0].get("error"), "the refusal to be told")
     model.write("web-0", "main", b"hello")
-    assert until(lambda: ground.contents("web-0", "web-0") == [b"hello"], "the line", seconds=10) > 1.5
-    assert sum("/log" in request for request in faults.requests) == 2
+    until(lambda: ground.contents("web-0", "web-0") == [b"hello"], "the line")
+    refused, answered = [request.at for request in faults.requests if "/log" in request.what]
+    assert answered - refused >= 3
 
 
 def test_a_cluster_that_keeps_no_versions_is_not_asked_in_a_loop(ground: Ground) -> None:
@@ -172,14 +173,15 @@ def test_a_cluster_that_keeps_no_versions_is_not_asked_in_a_loop(ground: Ground)
     faults.answer(410, "pods.*watch=true", times=10_000)
     ground.declare("web-0")
     until(
-        lambda: any("/pods?" in request and "watch=true" in request for request in faults.requests), "the first watch"
+        lambda: any("/pods?" in request.what and "watch=true" in request.what for request in faults.requests),
+        "the first watch",
     )
     faults.requests.clear()
     time.sleep(3)
-    assert sum("/pods?" in request for request in faults.requests) <= 40
+    assert sum("/pods?" in request.what for request in faults.requests) <= 40
     model.add_pod("web-0", start=True)
     model.write("web-0", "main", b"hello")
-    until(lambda: ground.contents("web-0", "web-0") == [b"hello"], "what the lists tell of", seconds=20)
+    until(lambda: ground.contents("web-0", "web-0") == [b"hello"], "what the lists tell of")
 
 
 def test_of_two_collectors_each_line_is_stored_once(ground: Ground) -> None:
@@ -209,5 +211,5 @@ def test_memory_is_bounded_however_much_there_is_to_read(ground: Ground, collect
     line = random.Random(1).randbytes(6_000).hex().encode()
     count = 192 * 1024 * 1024 // len(line)
     model.write("web-0", "main", *[line] * count)
-    until(lambda: len(ground.lines("web-0", "web-0")) == count, "all lines", seconds=60)
+    until(lambda: len(ground.lines("web-0", "web-0")) == count, "all lines", seconds=240)
     assert collector.peak_bytes - before < 160 * 1024 * 1024
