@@ -1,38 +1,72 @@
 """The commands, by name."""
 
-import typer
+from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
+from typing import Any, cast
 
-from config.cli import cluster, tokens, users
-from config.cli.collect import collect
-from config.cli.compact import compact
-from config.cli.doctor import doctor
-from config.cli.grpc import grpc
-from config.cli.integrity import check
-from config.cli.kubeconfig import kubeconfig
-from config.cli.search import search
-from config.cli.ship import ship
-from config.cli.stats import stats
-from config.cli.tail import tail
-from config.cli.tls import tls
-from config.cli.up import up
-from tailsvc.version import __version__
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+# In which module each is: as a function of that name, or as a Typer called `app`.
+_MODULES = {
+    "up": "up",
+    "token": "tokens",
+    "user": "users",
+    "cluster": "cluster",
+    "tail": "tail",
+    "search": "search",
+    "ship": "ship",
+    "doctor": "doctor",
+    "compact": "compact",
+    "check": "integrity",
+    "stats": "stats",
+    "collect": "collect",
+    "grpc": "grpc",
+    "tls": "tls",
+    "kubeconfig": "kubeconfig",
+    "version": "version",
+}
+
+
+class _Commands(Mapping[str, TyperCommand | TyperGroup]):
+    """Each is loaded when it is called or told of: `up` stays in memory, and has no use for what the others need."""
+
+    def __getitem__(self, name: str) -> TyperCommand | TyperGroup:
+        module = import_module(f"config.cli.{_MODULES[name]}")
+        several = getattr(module, "app", None)
+        found = get_command(_alone(getattr(module, name))) if several is None else get_group(several)
+        found.name = name
+        return cast("TyperCommand | TyperGroup", found)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{**given, "commands": _Commands()})
+
+
+def _alone(command: Callable[..., None]) -> typer.Typer:
+    app = typer.Typer(add_completion=False)
+    app.command()(command)
+    return app
+
 
 app = typer.Typer(
+    cls=_Group,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Send logs with any agent, find any line, on nothing but Postgres.",
 )
-app.command()(up)
-app.add_typer(tokens.app, name="token")
-app.add_typer(users.app, name="user")
-app.add_typer(cluster.app, name="cluster")
-for command in (tail, search, ship, doctor, compact, check, stats, collect, grpc, tls, kubeconfig):
-    app.command()(command)
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(__version__)
+@app.callback()
+def tailsvc() -> None:
+    """Send logs with any agent, find any line, on nothing but Postgres."""
