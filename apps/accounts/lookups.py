@@ -90,9 +90,7 @@ def _ended_sessions(sessions: Collection[tuple[str, int]], now: datetime) -> set
     kept = Session.objects.filter(session_key__in={key for key, _ in sessions}, expire_date__gt=now)
     hashes = {one.session_key: one.get_decoded().get(HASH_SESSION_KEY) for one in kept}
     return {
-        key
-        for key, user in sessions
-        if user not in users or hashes.get(key) != users[user].get_session_auth_hash()
+        key for key, user in sessions if user not in users or hashes.get(key) != users[user].get_session_auth_hash()
     }
 
 
