@@ -20,9 +20,12 @@ from tailsvc.storage.postgres import compaction, deleting
 from tests.contracts.conftest import open_stream
 from tests.contracts.pieces import append, contents, lines, query, settle
 from tests.factories.events import NOW
+from tests.runtime.instances import until
 
 pytestmark = pytest.mark.contract
 SECONDS = 3.0
+# Who waits for a lock that this session holds.
+WAITING = "SELECT pid FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid))"
 
 
 def lost(store: EventStore, stream: StreamRef) -> int:
@@ -206,7 +209,7 @@ def test_retention_waits_for_a_step_that_ends(postgres_store: EventStore) -> Non
     with psycopg.connect(settings.ROLE_URLS["maintenance"]) as step, ThreadPoolExecutor(1) as pool:
         step.execute("SELECT 1 FROM log_upkeep WHERE stream_id = %s FOR UPDATE", [stream.stream_id])
         dropped = pool.submit(postgres_store.drop_before, stream, NOW + 50_000, limit=10)
-        time.sleep(0.2)
+        until(lambda: query(WAITING, step.info.backend_pid) != [], "it to wait for the step")
         step.commit()
         dropped.result()
     assert [stored.id for stored in contents(postgres_store, stream)] == [*range(51, 101)]

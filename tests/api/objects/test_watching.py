@@ -126,9 +126,9 @@ def test_one_object_is_watched_by_its_name(kube: Kube) -> None:
 def test_it_ends_in_time_with_a_bookmark(kube: Kube, monkeypatch: pytest.MonkeyPatch) -> None:
     async def watched() -> None:
         await settle(kube, "a")
-        async with watching_(kube, "&timeoutSeconds=1&allowWatchBookmarks=true") as found:
+        await asyncio.to_thread(settle_object, kube.team.pk, "sessions", session("s"))
+        async with watching_(kube, "&resourceVersion=1&timeoutSeconds=1&allowWatchBookmarks=true") as found:
             assert await found.short() == ("ADDED", "a", "2")
-            await asyncio.to_thread(settle_object, kube.team.pk, "sessions", session("s"))
             event = json.loads((await found.answer.all()).splitlines()[-1])
             assert event["type"] == "BOOKMARK"
             assert event["object"] == {
