@@ -191,6 +191,21 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_DEFAULT_QUEUE = "tailsvc"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 2, "socket_timeout": 5}
+# So many seconds apart. A task that waited longer than that is pointless: the next one does the same.
+_PERIODS = {
+    "compaction.sweep": 2,
+    "retention.sweep": 60,
+    "retention.purge": 600,
+    "lifecycle.forget": 300,
+    "objects.forget": 60,
+    "retention.forget": 3600,
+    "ingest.store_usage": 20,
+}
+CELERY_BEAT_SCHEDULE = {
+    # Said with each: beat does not know the tasks, and would keep an eye on the result of every one that it sends.
+    task: {"task": task, "schedule": period, "options": {"expires": period, "ignore_result": True}}
+    for task, period in _PERIODS.items()
+}
 
 # /metrics is open unless this is set; then it wants it as a bearer token.
 METRICS_TOKEN = env.text("TAILSVC_METRICS_TOKEN")

@@ -1,4 +1,4 @@
-"""How our views tell OpenAPI about bearer tokens and errors."""
+"""How our views tell OpenAPI about bearer tokens and errors. drf-spectacular knows it once a view is loaded."""
 
 from typing import Any
 

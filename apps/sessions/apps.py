@@ -15,7 +15,6 @@ class SessionsConfig(AppConfig):
 
         register("sessions", services.refresh, services.forbid)
         signals.worker_ready.connect(_worker, weak=False)
-        signals.beat_init.connect(_beat, weak=False)
         signals.task_prerun.connect(_began, weak=False)
         signals.task_postrun.connect(_ended, weak=False)
 
@@ -27,12 +26,6 @@ def _worker(**_: object) -> None:
     from apps.sessions import beats
 
     beats.start("worker")
-
-
-def _beat(**_: object) -> None:
-    from apps.sessions import beats
-
-    beats.start("beat")
 
 
 def _began(task: Any = None, **_: object) -> None:

@@ -109,7 +109,7 @@ def worker(home: Home, state: State) -> Program:
 
 def beat(home: Home, state: State) -> Program:
     options = {"--schedule": home.run / "beat", "--loglevel": "WARNING"}
-    return _python(home, state, "beat", "celery", "-A", "config.celery", "beat", *_flat(options))
+    return _python(home, state, "beat", "celery", "-A", "config.beat", "beat", *_flat(options))
 
 
 def collector(home: Home, state: State) -> Program:
