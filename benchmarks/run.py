@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,43 +55,63 @@ def bench(  # noqa: PLR0917 (typer reads options from arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     results = Results(datetime.now(UTC), events, seed)
     if follow:
-        results.lateness, results.idle = tails.run(folder)
-        show_followers(_console, results.lateness, results.idle)
-        _console.print(f"Written to {results.write(_RESULTS)}")
-        return
-    if collector:
-        results.collected = collecting.run(folder)
-        show_collected(_console, results.collected)
-        _console.print(f"Written to {results.write(_RESULTS)}")
-        return
-    with _bar("data set", events) as tell_events:
-        data = Dataset(ensure(folder, Options(events, seed=seed), tell_events))
-    if console:
-        with _bar("Explore", events // 1000) as tell:
-            results.explored = exploring.run(folder, data, _steps(tell))
-        show_explored(_console, results.explored)
-        _console.print(f"Written to {results.write(_RESULTS)}")
-        return
+        _follow(folder, results)
+    elif collector:
+        _collect(folder, results)
+    elif console:
+        _explore(folder, _data_set(folder, results), results)
+    else:
+        data = _data_set(folder, results)
+        plans = [_plan(text, events, quiet) for text in batches.split(",")]
+        _ingest(folder, data, plans, results, runs=runs, queries=queries, during=during)
+    _console.print(f"Written to {results.write(_RESULTS)}")
+    if profile:
+        _profile(folder, _data_set(folder, results))
+
+
+def _data_set(folder: Path, results: Results) -> Dataset:
+    with _bar("data set", results.events) as tell:
+        return Dataset(ensure(folder, Options(results.events, seed=results.seed), tell))
+
+
+def _follow(folder: Path, results: Results) -> None:
+    results.lateness, results.idle = tails.run(folder)
+    show_followers(_console, results.lateness, results.idle)
+
+
+def _collect(folder: Path, results: Results) -> None:
+    results.collected = collecting.run(folder)
+    show_collected(_console, results.collected)
+
+
+def _explore(folder: Path, data: Dataset, results: Results) -> None:
+    with _bar("Explore", results.events // 1000) as tell:
+        results.explored = exploring.run(folder, data, _steps(tell))
+    show_explored(_console, results.explored)
+
+
+def _profile(folder: Path, data: Dataset) -> None:
+    with fresh_service(folder, data.streams) as service:
+        hotspots.run(service, data)
+
+
+def _ingest(
+    folder: Path, data: Dataset, plans: Sequence[Plan], results: Results, *, runs: int, queries: bool, during: bool
+) -> None:
     # The largest load last: it is the one that is queried.
-    plans = sorted((_plan(text, events, quiet) for text in batches.split(",")), key=lambda plan: plan.events)
+    plans = sorted(plans, key=lambda plan: plan.events)
     for plan in plans:
         is_queried = queries and plan is plans[-1]
-        results.ingest_runs += [
-            _one_load(
-                folder, data, plan, results if is_queried and nth == runs else None, title=f"run {nth}", during=during
-            )
-            for nth in range(1, runs + 1)
-        ]
+        for nth in range(1, runs + 1):
+            queried = results if is_queried and nth == runs else None
+            loaded = _one_load(folder, data, plan, queried, title=f"run {nth}", during=during)
+            results.ingest_runs.append(loaded)
     results.ingest = [median([run for run in results.ingest_runs if run.batch == plan.batch]) for plan in plans[::-1]]
     show_ingest(_console, results.ingest)
     if results.queries:
         show_queries(_console, "Queries on the largest stream, warm", results.queries)
     if results.queries_during:
         show_queries(_console, "The same while the other streams are loaded", results.queries_during)
-    _console.print(f"Written to {results.write(_RESULTS)}")
-    if profile:
-        with fresh_service(folder, data.streams) as service:
-            hotspots.run(service, data)
 
 
 def _plan(text: str, events: int, quiet_seconds: float) -> Plan:

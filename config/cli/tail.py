@@ -38,13 +38,8 @@ def tail(
 
     A lost connection is taken up again where it broke off.
     """
-    params = {"follow": "true" if follow else "false"}
-    if query:
-        params["query"] = query
-    if since is not None:
-        params["since"] = str(millis(moment(since, now=datetime.now(UTC), zone=UTC if utc else None)))
-    if lines is not None or since is None:
-        params["lines"] = str(_DEFAULT if lines is None else lines)
+    edge = None if since is None else millis(moment(since, now=datetime.now(UTC), zone=UTC if utc else None))
+    params = _params(follow=follow, query=query, since=edge, lines=lines)
     line = json_line if as_json else style_for(query, utc=utc).line
     try:
         with speaking_to(server, home) as service, explained(query), writing(at_once=True) as write:
@@ -59,6 +54,17 @@ def tail(
         fail(printable(str(over)))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
+
+
+def _params(*, follow: bool, query: str, since: int | None, lines: int | None) -> dict[str, str]:
+    params = {"follow": "true" if follow else "false"}
+    if query:
+        params["query"] = query
+    if since is not None:
+        params["since"] = str(since)
+    if lines is not None or since is None:
+        params["lines"] = str(_DEFAULT if lines is None else lines)
+    return params
 
 
 def _say_lost(why: str, seconds: float) -> None:
