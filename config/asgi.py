@@ -18,7 +18,8 @@ _django = get_asgi_application()
 
 from django.conf import settings  # noqa: E402 (after Django's set-up)
 
-from apps.console.explore import live as explore  # noqa: E402 (after Django's set-up)
+from apps.console import files  # noqa: E402 (after Django's set-up)
+from apps.console.explore import live as explore  # noqa: E402
 from apps.feldera import logs as feldera  # noqa: E402
 from apps.feldera.asgi import in_feldera_form  # noqa: E402
 from apps.http import routing  # noqa: E402
@@ -41,8 +42,8 @@ die_with_parent()
 # Nobody sends Django more than a form or a small object.
 django_application = with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)  # type: ignore[arg-type]
 
-# Pages of logs and their kin, and behind them whatever else there is.
-_reads = query.in_front_of(django_application)
+# Pages of logs and their kin, the console's files, and behind them whatever else there is.
+_reads = query.in_front_of(files.in_front_of(django_application))
 
 # Answers without an end and Kubernetes' API, and behind them the rest.
 LIVE_ROUTES = [

@@ -4,7 +4,7 @@ Reads only, but for a token's last use. Whatever it answers about a token that d
 whether it is unknown, revoked, expired or its owner gone.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -22,6 +22,11 @@ from apps.accounts.models import Membership, PersonalAccessToken, Team, User
 from apps.accounts.scope import maintenance
 
 LAST_USE_EVERY = timedelta(minutes=1)
+# By the column: every page asks for it, and objects cost half as much again.
+_OF_TEAM = (
+    *("team_id", "team__slug", "team__name", "role", "team__created_at"),
+    *(f"team__plan__{name}" for name in PlanLimits.__slots__),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +82,7 @@ def abilities_of(callers: Collection[CallerKey]) -> dict[CallerKey, frozenset[Ab
     for each in callers:
         role = roles.get((each.user, each.team))
         given = abilities.get(each.token, ()) if each.token else every
-        is_gone = role is None or each.session in ended
-        found[each] = frozenset() if is_gone else effective(given, role)
+        found[each] = frozenset() if role is None or each.session in ended else effective(given, role)
     return found
 
 
@@ -96,8 +100,8 @@ def _ended_sessions(sessions: Collection[tuple[str, int]], now: datetime) -> set
 
 def teams_of(user_id: int) -> list[TeamOfUser]:
     with maintenance():
-        found = Membership.objects.filter(user_id=user_id).select_related("team__plan").order_by("team__slug")
-        return [_team_of_user(membership) for membership in found]
+        found = Membership.objects.filter(user_id=user_id).order_by("team__slug").values_list(*_OF_TEAM)
+        return [_team_of_user(row) for row in found]
 
 
 def has_users() -> bool:
@@ -169,6 +173,6 @@ def _caller(token: PersonalAccessToken, role: str) -> Caller:
     )
 
 
-def _team_of_user(membership: Membership) -> TeamOfUser:
-    team = membership.team
-    return TeamOfUser(team.pk, team.slug, team.name, Role(membership.role), PlanLimits.of(team.plan), team.created_at)
+def _team_of_user(row: Sequence[Any]) -> TeamOfUser:
+    team_id, slug, name, role, created_at, *plan = row
+    return TeamOfUser(team_id, slug, name, Role(role), PlanLimits(*plan), created_at)

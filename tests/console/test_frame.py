@@ -5,11 +5,13 @@ import re
 from contextlib import closing
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import get_resolver
 
 from apps.accounts.abilities import Role
+from tests.asgi import Asgi
 from tests.console.conftest import Person
 from tests.environment import ROOT
 from tests.factories.accounts import make_team, unique
@@ -69,6 +71,17 @@ def test_pages_and_files_travel_compressed_to_who_takes_it(person: Person) -> No
     style = person.get(file[1], **{"Accept-Encoding": "gzip"})
     assert gzip.decompress(style.content) == whole
     assert len(style.content) < len(whole) / 2
+
+
+def test_the_consoles_files_are_served_before_django_as_behind_it(person: Person, asgi: Asgi) -> None:
+    for name in ("base.css", "console.js", "icons.svg", "vendor/uplot/uPlot-1.6.32.min.css"):
+        path = f"{settings.STATIC_URL}console/{name}"
+        quick = asgi.get(path, headers={"Accept-Encoding": "gzip, br"})
+        with closing(person.get(path)) as answer:
+            whole = b"".join(answer)
+            assert gzip.decompress(quick.body) == whole
+            assert quick.headers["cache-control"] == answer["Cache-Control"]
+            assert quick.headers["content-type"].split(";")[0] == answer["Content-Type"].split(";")[0]
 
 
 def test_an_apis_answer_is_left_as_it_is(person: Person) -> None:

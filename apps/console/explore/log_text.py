@@ -9,8 +9,8 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from html import escape
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from apps.console.explore.terminal_colours import Pen
@@ -53,7 +53,10 @@ def to_html(text: str, *, words: Sequence[str] = (), most: int | None = None, ma
     Line ends are symbols, unless `many_lines`.
     """
     shown = text if most is None else text[:most]
-    found = _Writer(shown, places(shown, words), many_lines).write()
+    marks = places(shown, words)
+    # Nearly all text is plain, and a page has thousands of pieces of it.
+    is_plain = not marks and ((shown.isascii() and shown.isprintable()) or not _SPECIAL.search(shown))
+    found = escape(shown) if is_plain else _Writer(shown, marks, many_lines).write()
     if len(shown) < len(text):
         found += f'<i class="more"> … {len(text) - len(shown):,} more characters</i>'
     return SafeString(found)
@@ -107,7 +110,7 @@ class _Writer:
 
     def _plain(self, start: int, end: int) -> None:
         for at, upto, is_marked in _cut(start, end, self.marks):
-            piece: str = escape(self.text[at:upto])
+            piece = escape(self.text[at:upto])
             if is_marked:
                 piece = f"<mark>{piece}</mark>"
             self.parts.append(f'<span class="{self.pen.classes}">{piece}</span>' if self.pen.classes else piece)

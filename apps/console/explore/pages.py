@@ -94,7 +94,7 @@ class ExplorePage(StreamPage):
 
     def _view(self, asked: Asked) -> View:
         question = self.question(asked)
-        screen, head = scrolling.newest(asked, question, limit=rows.PAGE_ROWS, now=self.now)
+        screen, head = scrolling.newest(asked, question, limit=rows.FIRST_ROWS, now=self.now)
         view = View(
             self.search,
             self.looks,
@@ -110,7 +110,7 @@ class ExplorePage(StreamPage):
         event = services.get_event(asked, self.search.line or 0, now=self.now)
         if event is None:
             return replace(view, notice="That line is gone: it was deleted, or retention took it.")
-        place, half = rows.place(event), rows.PAGE_ROWS // 2
+        place, half = rows.place(event), rows.FIRST_ROWS // 2
         newer = scrolling.beyond(asked, view.question, place, Direction.OLDEST_FIRST, limit=half, now=self.now)
         older = scrolling.beyond(asked, view.question, place, Direction.NEWEST_FIRST, limit=half, now=self.now)
         screen = replace(older, events=[*newer.events, event, *older.events])

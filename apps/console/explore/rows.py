@@ -12,7 +12,8 @@ from tailsvc.filters import value_of
 from tailsvc.queries import Position
 from tailsvc.query_language import searched_texts
 
-PAGE_ROWS = 100
+# More than fit on most screens; what is scrolled to comes in larger pieces.
+FIRST_ROWS, PAGE_ROWS = 60, 100
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 # Of long lines the detail shows more.
 _LINE_CHARS, _WRAPPED_CHARS, _VALUE_CHARS = 400, 4000, 200

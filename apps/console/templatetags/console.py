@@ -1,6 +1,7 @@
 """How numbers, sizes and times are written for people."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from django import template
@@ -16,6 +17,7 @@ _SIZES = ("bytes", "KB", "MB", "GB", "TB", "PB")
 
 
 @register.simple_tag
+@cache
 def icon(name: str) -> SafeString:
     """A picture beside words; it says nothing by itself."""
     return format_html(

@@ -98,6 +98,15 @@ bind("Escape", "Close what is open", () => {});
 for (const tab of document.querySelectorAll(".tabs [aria-current], .side [aria-current]")) {
   tab.scrollIntoView({ block: "nearest", inline: "center" });
 }
+/** The server writes times in this browser's zone, which it learns by a cookie: on the way to where it needs it. */
+function tellZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (document.cookie.split("; ").includes(`zone=${zone}`)) return false;
+  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
+  return document.cookie.includes(zone);
+}
+
+export const isZoneNew = tellZone();
 tellTimes();
 setInterval(tellTimes, 1000);
 document.addEventListener("htmx:after:swap", () => tellTimes());

@@ -31,8 +31,7 @@ export class Completion {
 
   stop() {
     this.gone.abort();
-    this.asking.abort();
-    clearTimeout(this.timer);
+    this.close();
   }
 
   get before() { return this.input.value.slice(0, this.input.selectionStart ?? undefined); }
@@ -78,6 +77,8 @@ export class Completion {
   }
 
   close() {
+    this.asking.abort();
+    clearTimeout(this.timer);
     this.list.hidden = true;
     this.input.ariaExpanded = "false";
     this.input.removeAttribute("aria-activedescendant");

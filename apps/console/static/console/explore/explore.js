@@ -1,5 +1,5 @@
 // One stream's page: what the address says is shown; what is clicked becomes the address.
-import { announce, write } from "../console.js";
+import { announce, isZoneNew, write } from "../console.js";
 import { bind } from "../keyboard.js";
 import { Completion } from "./completion.js";
 import { inWords, part, parsed, text } from "./fetching.js";
@@ -22,11 +22,20 @@ function start() {
   const histogram = new Histogram(view, (address) => void go(address));
   const live = view.dataset.live === "1" ? new Live(view, table, () => void go(location.search, { push: false })) : null;
   now = { view, table, histogram, completion: new Completion(view), live, timer: 0 };
-  if (!view.querySelector("#error")) void histogram.load(view.dataset.frozen ?? "");
   if (live) now.timer = window.setInterval(() => { if (!document.hidden) void histogram.load(view.dataset.address ?? ""); }, LIVE_HISTOGRAM);
   for (const facet of view.querySelectorAll("details.facet")) keepOpen(/** @type {HTMLDetailsElement} */ (facet));
   if (matchMedia("(max-width: 760px)").matches) view.querySelector(".drawer")?.removeAttribute("open");
-  fillOpen(view);
+  afterPaint(() => {
+    if (now.view !== view) return;
+    if (!view.querySelector("#error")) void histogram.load(view.dataset.frozen ?? "");
+    fillOpen(view);
+  });
+}
+
+/** Lines first: whoever waits for them shall not wait for what is counted, too.
+ * @param {() => void} act */
+function afterPaint(act) {
+  requestAnimationFrame(() => setTimeout(act));
 }
 
 function stop() {
@@ -63,10 +72,11 @@ async function fill(target) {
   delete target.dataset.src;
   target.removeAttribute("data-src");
   const below = source.slice(document.getElementById("main")?.dataset.base?.length ?? 0);
+  const { signal } = going; // of what another search does not want any more
   try {
-    target.replaceChildren(parsed(await text(below)));
+    target.replaceChildren(parsed(await text(below, signal)));
   } catch (error) {
-    target.textContent = inWords(error);
+    if (!signal.aborted) target.textContent = inWords(error);
   }
 }
 
@@ -228,13 +238,5 @@ function isShownElsewhere() {
   return !now.view.dataset.ownZone && now.view.dataset.zone !== Intl.DateTimeFormat().resolvedOptions().timeZone;
 }
 
-/** The server writes times in this browser's zone, which it learns by a cookie. */
-function tellZone() {
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (document.cookie.split("; ").includes(`zone=${zone}`)) return false;
-  document.cookie = `zone=${zone}; path=/; max-age=31536000; samesite=lax`;
-  return document.cookie.includes(zone);
-}
-
 start();
-if (tellZone() && isShownElsewhere()) void go(location.search, { push: false });
+if (isZoneNew && isShownElsewhere()) void go(location.search, { push: false });

@@ -1,4 +1,5 @@
 // The histogram: bars by level, one upon the other; a stretch that is drawn over becomes the window.
+import { colour, plainAxis, plotting, tick } from "../plotting.js";
 import { text } from "./fetching.js";
 
 const KINDS = ["error", "warn", "info", "debug", "other"];
@@ -36,7 +37,9 @@ export class Histogram {
   /** @param {string} address of the search */
   async load(address) {
     try {
-      this.drawing = JSON.parse(await text(`histogram${address}`, this.gone.signal));
+      const [told] = await Promise.all([text(`histogram${address}`, this.gone.signal), plotting()]);
+      if (this.gone.signal.aborted) return;
+      this.drawing = JSON.parse(told);
     } catch {
       if (!this.gone.signal.aborted) this.readout.textContent = "The histogram could not be fetched.";
       return;
@@ -58,14 +61,11 @@ export class Histogram {
 
   /** @param {Drawing} drawing @returns {uPlot.Options} */
   options(drawing) {
-    const style = getComputedStyle(document.documentElement);
-    /** @param {string} name */
-    const colour = (name) => resolved(style.getPropertyValue(name));
     /** @type {Record<string, string>} */
     const colours = { error: colour("--error"), warn: colour("--bar-warn"), info: colour("--bar-info"), debug: colour("--bar-debug"), other: colour("--bar-other") };
     const bars = uPlot.paths.bars?.({ size: [0.86, 60], align: 1 });
     const zone = this.view.dataset.zone ?? "UTC";
-    const axis = { stroke: colour("--quiet"), grid: { show: false }, ticks: { show: false }, font: "11px system-ui" };
+    const axis = plainAxis();
     return {
       ...this.size,
       legend: { show: false },
@@ -125,25 +125,6 @@ function stacked(counts) {
     const below = found.at(-1);
     found.push((counts[kind] ?? []).map((count, at) => count + (below?.[at] ?? 0)));
   }
-  return found;
-}
-
-/** @param {number} at @param {number} step seconds @param {string} zone */
-function tick(at, step, zone) {
-  const date = uPlot.tzDate(new Date(at * 1000), zone);
-  const isDayBegin = !date.getHours() && !date.getMinutes() && !date.getSeconds();
-  const form = step >= 86_400 || (isDayBegin && step >= 60) ? "{D} {MMM}" : step >= 60 ? "{HH}:{mm}" : step >= 1 ? "{HH}:{mm}:{ss}" : "{ss}.{fff}";
-  return uPlot.fmtDate(form)(date);
-}
-
-/** A canvas knows no light-dark().
- * @param {string} colour */
-function resolved(colour) {
-  const probe = document.createElement("i");
-  probe.style.color = colour;
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
   return found;
 }
 
