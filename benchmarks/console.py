@@ -29,18 +29,20 @@ _OPENINGS, _CHANGES = 10, 5
 _RATE, _TAIL_SECONDS, _LINES_A_POST = 500, 30, 25
 _SCREENS = 30
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-# Notes when rows are on the screen: the frame behind the one in which they entered the document.
-_WATCH = """() => {
-  window.shown = []; window.long = [];
+# Notes when rows are on the screen: the frame behind the one in which they entered the document. It says so in the
+# browser's console, as whoever asks the page again and again has the browser do more than the page does.
+_SHOWN = "rows are shown at "
+_WATCH = f"""() => {{
+  window.long = [];
   const tasks = new PerformanceObserver(found => found.getEntries().forEach(one => long.push(one.duration)));
-  tasks.observe({entryTypes: ["longtask"]});
-  const note = () => requestAnimationFrame(() => setTimeout(() => shown.push(performance.now())));
+  tasks.observe({{entryTypes: ["longtask"]}});
+  const note = () => requestAnimationFrame(() => setTimeout(() => console.debug(`{_SHOWN}${{performance.now()}}`)));
   let rows = null;
-  new MutationObserver(() => {
+  new MutationObserver(() => {{
     const found = document.querySelector("#rows");
-    if (found && found !== rows && found.children.length) { rows = found; note(); }
-  }).observe(document, {childList: true, subtree: true});
-}"""
+    if (found && found !== rows && found.children.length) {{ rows = found; note(); }}
+  }}).observe(document, {{childList: true, subtree: true}});
+}}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +114,7 @@ class _Visit:
         return page
 
     def _open(self, page: Any) -> float:
-        page.goto(f"{self._explore}?last=all", wait_until="commit")
-        return self._shown(page)
+        return self._shown(page, lambda: page.goto(f"{self._explore}?last=all", wait_until="commit"))
 
     def _open_cold(self) -> tuple[float, int]:
         page, sizes = self._page(), []
@@ -145,20 +146,22 @@ class _Visit:
             self._open(page)
             page.wait_for_load_state("networkidle")
             page.locator("#query").fill(text)
-            page.evaluate(
-                "() => { shown.length = 0; window.since = performance.now();"
-                " document.querySelector('.ask').requestSubmit(); }"
-            )
-            found.append(self._shown(page) - page.evaluate("since"))
+            form = page.locator(".ask")
+            submit = "one => { window.since = performance.now(); one.requestSubmit(); }"
+            found.append(self._changed(page, lambda form=form, submit=submit: form.evaluate(submit)))
         return found
 
     def _clicked(self, page: Any, link: Any) -> float:
-        link.evaluate("one => { shown.length = 0; window.since = performance.now(); one.click(); }")
-        return self._shown(page) - float(page.evaluate("since"))
+        click = "one => { window.since = performance.now(); one.click(); }"
+        return self._changed(page, lambda: link.evaluate(click))
 
-    def _shown(self, page: Any) -> float:
-        page.wait_for_function("() => window.shown?.length")
-        return float(page.evaluate("shown[0]"))
+    def _changed(self, page: Any, act: Callable[[], object]) -> float:
+        return self._shown(page, act) - float(page.evaluate("since"))
+
+    def _shown(self, page: Any, act: Callable[[], object]) -> float:
+        with page.expect_console_message(lambda message: message.text.startswith(_SHOWN)) as told:
+            act()
+        return float(told.value.text.removeprefix(_SHOWN))
 
     def _scroll(self, page: Any) -> int:
         self._open(page)
