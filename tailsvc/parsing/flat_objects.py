@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
-from tailsvc.event_tables import Woven
+from tailsvc.event_tables import Coded, Woven, coded
 from tailsvc.parsing.lines import Block
 from tailsvc.parsing.object_tables import Plan, read_objects, slot_names
 from tailsvc.parsing.tables import Column, Table
@@ -46,7 +46,6 @@ class Shape:
         self._plan = plan
         self._literals = tuple(literals)
         self._bare = tuple(bare)
-        self._names = slot_names(plan, len(literals) - 1)
         groups = ["([^,]*)" if place in bare else '([^"]*)' for place in range(len(literals) - 1)]
         pattern = "".join(re.escape(literal) + group for literal, group in zip(literals, [*groups, ""], strict=True))
         self.match = re.compile(pattern).fullmatch
@@ -60,16 +59,27 @@ class Shape:
             rows = [row for row, match in zip(rows, matches, strict=True) if match is not None]
             if not rows:
                 return None, others
-        said = [*zip(*map(_groups, filter(None, matches)), strict=True)]
+        said = [
+            texts if place == self._plan.time else coded(texts)  # times are read all at once
+            for place, texts in enumerate(zip(*map(_groups, filter(None, matches)), strict=True))
+        ]
         values: list[Column] = [*said]
         for place in self._bare:
-            numbers = _load(said[place])
+            numbers = _loaded(said[place])
             if numbers is None:
                 return None, sorted(rows + others)
             values[place] = numbers
-        table = read_objects(self._plan, values)
-        table.woven = Woven(self._literals, self._names, said)
+        plan = self._plan.fitting(values)
+        table = read_objects(plan, values)
+        table.woven = Woven(self._literals, slot_names(plan), said)
         return Found(rows, table), others
+
+
+def _loaded(texts: Column) -> Column | None:
+    if isinstance(texts, Coded):
+        values = _load(texts.values)
+        return None if values is None else texts.saying(values)
+    return _load(texts)
 
 
 def _load(texts: Sequence[str]) -> list[Any] | None:

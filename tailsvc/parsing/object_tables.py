@@ -6,6 +6,7 @@ Logs have few shapes: which key fills which column is worked out once for each a
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tailsvc.event_tables import by_value, values_of
 from tailsvc.events import Event
 from tailsvc.limits import ATTRIBUTE_NAME_CHARS
 from tailsvc.parsing import columns
@@ -34,12 +35,23 @@ class _Field(NamedTuple):
 class Plan(NamedTuple):
     """What to do with the values of an object, by their places."""
 
+    keys: tuple[str, ...]
     fields: tuple[_Field, ...]
     time: int | None
-    names: tuple[str, ...]  # of attributes
-    places: tuple[int, ...]  # of attributes
+    attributes: tuple[int, ...]  # their places
     nested: tuple[int, ...]  # places whose values may hold fields that we know
     passed_over: tuple[int, ...]  # places named like a column that another key fills
+
+    def fitting(self, values: Sequence[Column]) -> "Plan":
+        """The same for these objects: what is named like a column, and never says anything it could mean, is an
+        attribute (`"pod": 7`)."""
+        mute = [field for field in self.fields if field.alone and _is_mute(field, values[field.place])]
+        if not mute:
+            return self
+        attributes = sorted([*self.attributes, *(field.place for field in mute)])
+        return self._replace(
+            fields=tuple(field for field in self.fields if field not in mute), attributes=tuple(attributes)
+        )
 
 
 class Plans:
@@ -67,6 +79,7 @@ class Plans:
 
 def read_objects(plan: Plan, values: Sequence[Column]) -> Table:
     """`values` are by place: the first values of all objects, then the second, ..."""
+    plan = plan.fitting(values)
     table = Table(len(values[0]))
     for place in plan.nested:
         _avoid(table, values[place], dict)
@@ -76,33 +89,44 @@ def read_objects(plan: Plan, values: Sequence[Column]) -> Table:
         _read_field(table, field, values[field.place])
     if plan.time is not None:
         table.set_times(read_times(values[plan.time]))
-    table.attributes = {
-        name: _read_attributes(table, values[place]) for name, place in zip(plan.names, plan.places, strict=True)
-    }
+    table.attributes = {plan.keys[place]: _read_attributes(table, values[place]) for place in plan.attributes}
     return table
 
 
-def slot_names(plan: Plan, count: int) -> list[str]:
+def slot_names(plan: Plan) -> list[str]:
     """Of each value the field that it becomes."""
-    names = [""] * count
+    names = [""] * len(plan.keys)
     for field in plan.fields:
         names[field.place] = Event._fields[field.alias.column]
     if plan.time is not None:
         names[plan.time] = Event._fields[columns.TIMESTAMP]
-    for name, place in zip(plan.names, plan.places, strict=True):
-        names[place] = f"attributes.{name}"
+    for place in plan.attributes:
+        names[place] = f"attributes.{plan.keys[place]}"
     return names
 
 
+def _is_mute(field: _Field, values: Column) -> bool:
+    """Whether it is the same for the reading of single objects: there numbers too long to be exact are texts, and null
+    says nothing."""
+    if field.alias.read(values[0]) is not None or not all(map(_is_exact, values)):
+        return False
+    return field.alias.read_all(values).count(None) == len(values)
+
+
+def _is_exact(value: Any) -> bool:
+    kind = type(value)
+    return kind is str or kind is bool or (kind in _NUMBERS and -EXACT <= value <= EXACT)
+
+
 def _avoid(table: Table, values: Column, kind: type) -> None:
-    if kind in set(map(type, values)):
+    if kind in set(map(type, values_of(values))):
         table.odd.update(row for row, value in enumerate(values) if type(value) is kind)
 
 
 def _avoid_inexact(table: Table, values: Column) -> None:
     """Numbers that may have lost digits: read singly, they are texts."""
-    kinds = set(map(type, values))
-    if kinds <= _NUMBERS and max(values) <= EXACT:
+    said = values_of(values)
+    if set(map(type, said)) <= _NUMBERS and max(said) <= EXACT:
         return
     table.odd.update(row for row, value in enumerate(values) if type(value) in _NUMBERS and value > EXACT)
 
@@ -110,7 +134,7 @@ def _avoid_inexact(table: Table, values: Column) -> None:
 def _read_field(table: Table, field: _Field, values: Column) -> None:
     if field.alias.column == columns.RESPONSE_TIME_MS:
         _avoid_inexact(table, values)
-    read = field.alias.read_all(values)
+    read = by_value(field.alias.read_all, values)
     # Null says nothing, which is what None means; but another key may then speak for the column.
     if None in read and not (field.alone and read is values):
         table.odd.update(
@@ -122,12 +146,16 @@ def _read_field(table: Table, field: _Field, values: Column) -> None:
 
 
 def _read_attributes(table: Table, values: Column) -> Column:
-    if set(map(type, values)) <= _SCALARS:
+    if set(map(type, values_of(values))) <= _SCALARS:
         return values
-    read = [*map(_read_attribute, values)]
+    read = by_value(_read_each_attribute, values)
     if _ODD in read:
         table.odd.update(row for row, value in enumerate(read) if value is _ODD)
     return read
+
+
+def _read_each_attribute(values: Column) -> Column:
+    return [*map(_read_attribute, values)]
 
 
 def _read_attribute(value: Any) -> Any:
@@ -149,14 +177,14 @@ def _plan(keys: tuple[str, ...], *, skip: str | None) -> Plan | None:
         return None
     claims = [alias.column for _, alias in named]
     return Plan(
+        keys=keys,
         fields=tuple(
             _Field(place, alias, claims.count(alias.column) == 1)
             for place, alias in chosen.items()
             if place not in times
         ),
         time=times[0] if times else None,
-        names=tuple(keys[place] for place in others),
-        places=tuple(others),
+        attributes=tuple(others),
         nested=tuple(place for place, key in enumerate(keys) if leads_to_alias(key)),
         passed_over=tuple(place for place, _ in named if place not in chosen),
     )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from tailsvc.event_tables import EventTable, Rows, Woven
+from tailsvc.event_tables import EventTable, Rows, Woven, by_value
 from tailsvc.events import Event
 from tailsvc.limits import FUTURE_MICROS
 from tailsvc.parsing import columns
@@ -124,7 +124,7 @@ class Table:
             fields["level"] = levels
         agents = self.columns[columns.USER_AGENT]
         if agents is not None:
-            fields["is_bot"] = are_bots(agents)
+            fields["is_bot"] = by_value(are_bots, agents)
         times = self._timestamps(received_at)
         self._note_nanos()
         table = EventTable(rows, times, raws, fields, self.attributes, self.others, self.woven)

@@ -92,8 +92,9 @@ def _read_known(rows: list[int], texts: Sequence[str]) -> Iterator[tuple[list[in
     for found, known in read_known_logfmt(rows, texts):
         plan = _plans.of(known.names)
         if plan is not None:
+            plan = plan.fitting(known.values)
             table = read_objects(plan, known.values)
-            table.woven = Woven(known.literals, slot_names(plan, len(known.names)), known.texts)
+            table.woven = Woven(known.literals, slot_names(plan), known.texts)
             yield found, table
 
 

@@ -22,6 +22,7 @@ LINES = [
     b"ts=2025-01-01T10:00:%02dZ replica=mine container=other n=%d",
     b'{"time": "2025-01-01T10:00:%02dZ", "level": "info", "replica": "mine", "n": %d}',
     b'{"message": "\\u0000 %d %d"}',
+    b'{"pod": %d, "n": %d}',
     b"plain %d %d",
     b"\xff\x00 %d %d",
     b"<34>Oct 11 22:14:15 host su: %d %d",
@@ -51,7 +52,7 @@ def told(event: Event) -> object:
     return repr(event._replace(attributes=None)), orjson.dumps(event.attributes, option=orjson.OPT_SORT_KEYS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(emitted_lines())
 def test_each_line_is_read_as_it_is_by_itself_and_comes_back_from_a_block(emitted: EmittedLines) -> None:
     events = parse_emitted(emitted, NOW)
@@ -91,6 +92,15 @@ def test_a_time_of_its_own_wins_unless_the_other_says_more_of_it() -> None:
 def test_the_emitter_is_the_one_that_was_seen() -> None:
     event = one(b'{"replica": "another", "container": "another", "msg": "x"}')
     assert (event.replica, event.container, event.message) == ("web-1", "app", "x")
+
+
+def test_what_is_named_like_an_emitter_and_names_none_is_an_attribute_and_keeps_lines_together() -> None:
+    lines = [b'{"pod": %d, "container": true, "msg": "x"}' % number for number in range(40)]
+    events = parse_emitted(EmittedLines(lines, [NOW * 1000] * 40, ["web-1"] * 40, ["app"] * 40), NOW)
+    assert isinstance(events, EventTables)
+    assert [len(table) for table in events.tables] == [40]
+    assert [event.attributes for event in events] == [{"pod": number, "container": True} for number in range(40)]
+    assert {(event.replica, event.container) for event in events} == {("web-1", "app")}
 
 
 def test_empty_and_blank_lines_are_lines() -> None:
