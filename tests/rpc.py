@@ -22,7 +22,7 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = "dodil/ignite/v1/compute.proto"
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 SERVICE = "dodil.ignite.v1.ComputeService"
 
 

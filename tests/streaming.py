@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.asgi import scope_of
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 
 class Streamed:

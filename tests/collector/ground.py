@@ -30,7 +30,7 @@ from tests.cluster.running import RunningCluster
 from tests.factories.accounts import make_team
 from tests.factories.clusters import settle_cluster
 from tests.factories.objects import podlogstream, settle_object
-from tests.runtime.instances import until
+from tests.runtime.instances import PATIENCE_SECONDS, until
 
 # A team's stream is read a piece at a time.
 _STRETCH = 5_000
@@ -64,7 +64,7 @@ class Collector:
     def close(self) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
-            self.process.wait(20)
+            self.process.wait(PATIENCE_SECONDS)
         finally:
             self.kill()
 

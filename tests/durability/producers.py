@@ -13,7 +13,7 @@ from tests.journeys.service import Stream
 # One line, a small batch, and one that is larger than what a single statement takes.
 SIZES, WEIGHTS = (1, 20, 500), (60, 36, 4)
 PAUSE_SECONDS = 0.015
-TOO_LONG_SECONDS = 90.0
+TOO_LONG_SECONDS = 180.0
 _REPEATED = 0.03  # so many acknowledged batches are sent once more, as after an answer that got lost
 _RECONNECTING = 0.3  # so many POSTs are a connection's last; else all would end up with the process killed least
 # Impatient ones with a key send again while their first POST may still be under way.

@@ -36,14 +36,14 @@ def test_whatever_is_killed_each_follower_is_sent_each_event_once(capsys: pytest
 def kill_round(load: Load, victims: Victims) -> None:
     time.sleep(victims.random.uniform(0, 0.8))
     killed_at = victims.kill_one()
-    until(lambda: victims.all_run() and load.has_settled_since(killed_at), "all to be well", seconds=60)
+    until(lambda: victims.all_run() and load.has_settled_since(killed_at), "all to be well")
 
 
 def settled(service: Service, stream: Stream, audience: Audience) -> str:
     with service.api() as api:
         page = api.get(f"/api/streams/{stream.uuid}/export", params={"direction": "asc"})
     last_id = max(map(_id_of, page.iter_lines()))
-    until(lambda: audience.has_seen(last_id), "the followers to have all", seconds=60)
+    until(lambda: audience.has_seen(last_id), "the followers to have all")
     audience.finish()
     return audience.settled(last_id)
 

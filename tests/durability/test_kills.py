@@ -18,9 +18,9 @@ from tests.journeys.service import Service, Stream, every_event, tailsvc_up
 from tests.runtime.instances import until
 from tests.servers import reachable_folder
 
-ROUNDS = int(os.environ.get("TAILSVC_KILL_ROUNDS", "15"))
+ROUNDS = int(os.environ.get("TAILSVC_KILL_ROUNDS", "10"))
 KEYED, UNKEYED = 5, 2
-HEALED_WITHIN_SECONDS = 60
+HEALED_WITHIN_SECONDS = 180
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,16 +22,18 @@ from config.runtime.children import holders
 from config.runtime.environment import CODE
 from config.runtime.home import Home, State
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0  # so long that only what hangs takes longer
 
 
-def until(condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_SECONDS) -> float:
-    """Poll; the seconds it took."""
+def until(
+    condition: Callable[[], object], what: str, *, seconds: float = PATIENCE_SECONDS, every: float = 0.02
+) -> float:
+    """Poll; the seconds it took. `every`: longer where asking costs the machine more than waiting does."""
     started = time.monotonic()
     while not condition():
         if time.monotonic() - started > seconds:
             raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.02)
+        time.sleep(every)
     return time.monotonic() - started
 
 

@@ -34,7 +34,7 @@ async def append_soon(world: World, *lines: bytes) -> None:
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), 180))
 
 
 def snapshot(world: World, query: str = "") -> Answer:

@@ -37,7 +37,7 @@ def tail(world: World, query: str = "") -> str:
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(asyncio.wait_for(story(), 60))
+    asyncio.run(asyncio.wait_for(story(), 180))
 
 
 async def ingest(world: World, *messages: str, level: str = "INFO") -> None:
