@@ -79,14 +79,16 @@ def events(chance: random.Random, count: int, now: int) -> list[Event]:
     ]  # fmt: skip
 
 
-def an_hour(url: str, store: EventStore, streams: list[StreamRef], chance: random.Random, now: int) -> None:
+def an_hour(
+    owner: psycopg.Connection, store: EventStore, streams: list[StreamRef], chance: random.Random, now: int
+) -> None:
     for minute in range(0, 60, 3):
         at = now + minute * MINUTE
         for stream in streams:
             for size in chance.choices([1, 5, 40, 200, 1_000], [20, 10, 5, 3, 1], k=5):
                 store.append(stream, [Batch(events(chance, size, at))], now=at)
         keep_up(store, at + 10_000_000)
-        vacuum(url)
+        vacuum(owner)
     for stream in streams:
         while store.drop_before(stream, now - KEPT_HOURS * HOUR, limit=1_000):
             pass
@@ -98,10 +100,9 @@ def an_hour(url: str, store: EventStore, streams: list[StreamRef], chance: rando
         )
 
 
-def vacuum(url: str) -> None:
+def vacuum(owner: psycopg.Connection) -> None:
     """What autovacuum does within these minutes."""
-    with psycopg.connect(url, autocommit=True) as owner:
-        owner.execute("VACUUM log_segment_part, log_segment_index, log_upkeep, log_deletion")
+    owner.execute("VACUUM log_segment_part, log_segment_index, log_upkeep, log_deletion")
 
 
 def keep_up(store: EventStore, now: int) -> None:
@@ -123,8 +124,9 @@ def test_a_day_leaves_little_behind(monkeypatch: pytest.MonkeyPatch) -> None:
         streams = [StreamRef(number, 1) for number in range(1, STREAMS + 1)]
         for stream in streams:
             store.open(stream)
-        for hour in range(HOURS):
-            an_hour(url, store, streams, chance, NOW + hour * HOUR)
+        with psycopg.connect(url, autocommit=True) as owner:
+            for hour in range(HOURS):
+                an_hour(owner, store, streams, chance, NOW + hour * HOUR)
         assert [store.check(stream) for stream in streams] == [[]] * STREAMS
         found, live = sizes(url), compacted_sizes(url)
     report = {table: (size, live[table], round(size / live[table], 2)) for table, size in found.items()}
