@@ -11,10 +11,12 @@ import structlog
 from apps.clusters.lookups import collected
 from apps.collector.declared import Declared, grants
 from apps.collector.follower import Follower
+from apps.collector.forgetting import Key, Left
 from apps.collector.reporting import Reporter, carry_out
 from apps.collector.sites import Sites
-from apps.collector.targets import Target, needed_namespaces
+from apps.collector.targets import Target, needed_namespaces, place_of
 from apps.collector.writing import Room, StreamWriter
+from apps.engine import store
 from apps.objects import hints
 from apps.objects.watching import in_thread
 from apps.streams.lookups import IngestGrant
@@ -30,11 +32,9 @@ LOOK_ROUND_SECONDS = 2.0
 FAREWELL_SECONDS = 3.0
 # Each is a connection and a task; more than one team's share of a process.
 FOLLOWED_PER_TEAM = 2_000
-# Positions of pods that are gone are forgotten now and then.
+# All positions are looked at now and then, and where somebody is not followed any more.
 FORGET_SECONDS = 60.0
 _log = structlog.get_logger(__name__)
-
-Key = tuple[StreamRef, str]  # of a follower: the stream, and the source's name
 
 
 class Controller:
@@ -51,6 +51,7 @@ class Controller:
         self._writers: dict[StreamRef, StreamWriter] = {}
         self._followers: dict[Key, Follower] = {}
         self._leaving: dict[Key, float] = {}  # until when
+        self._left = Left()
         self._is_hinted = False
         self._next_look = self._next_round = self._next_forgetting = 0.0
 
@@ -99,7 +100,7 @@ class Controller:
     async def _reconcile(self) -> None:
         targets = [Target(team_id, one) for team_id, found in self._declared.objects.items() for one in found]
         for site in self._sites.all():
-            await site.watch(needed_namespaces(targets, site))
+            await site.watch(needed_namespaces(targets, site) | self._left.namespaces(site))
         for target in targets:
             target.find(self._sites)
         await self._find_streams(targets)
@@ -172,6 +173,7 @@ class Controller:
             if now >= self._leaving.setdefault(key, now + farewell):
                 del self._leaving[key]
                 await self._followers.pop(key).close()
+                self._next_forgetting = now
         for stream in self._writers.keys() - {stream for stream, _ in self._followers}:
             if self._writers[stream].is_idle:
                 await self._writers.pop(stream).close()
@@ -187,21 +189,21 @@ class Controller:
 
     async def _forget_the_gone(self) -> None:
         """Of pods that are not there any more, nobody will ask where to go on."""
-        if self._loop.time() < self._next_forgetting:
-            return
-        self._next_forgetting = self._loop.time() + FORGET_SECONDS
-        followed = {source for _, source in self._followers}
-        for stream, writer in list(self._writers.items()):
-            gone = [source for source in writer.sources if source not in followed and self._is_gone(stream, source)]
-            if gone:
-                await writer.forget(gone)
+        now = self._loop.time()
+        if now >= self._next_forgetting:
+            await self._left.look(self._sites.teams())
+            self._next_forgetting = now + FORGET_SECONDS
+        for stream, sources in self._left.take_gone(self._sites, self._followers).items():
+            await in_thread(partial(store().forget_positions, stream, sources))
+            if stream in self._writers:
+                self._writers[stream].forget(sources)
 
     def _is_gone(self, stream: StreamRef, source: str) -> bool:
-        _, cluster, namespace, uid, _ = source.split("/", 4)
-        site = self._sites.find(stream.team_id, cluster)
-        if site is None or not site.is_known(namespace):
+        place = place_of(source)
+        site = self._sites.find(stream.team_id, place.cluster)
+        if site is None or not site.is_known(place.namespace):
             return False
-        return all(pod.uid != uid for pod in site.pods(namespace))
+        return all(pod.uid != place.uid for pod in site.pods(place.namespace))
 
     async def _close(self) -> None:
         await asyncio.gather(*(follower.close() for follower in self._followers.values()))

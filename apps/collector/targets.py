@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from apps.collector.cluster import Document
 from apps.collector.sites import DEFAULT_NAMESPACE, Site, Sites
@@ -13,6 +14,14 @@ from tailsvc.collect.views import PodView
 
 # Where the lines of a pod go, if its PodLogStream says so.
 RESOURCE = "tilt.dev/resource"
+
+
+class Place(NamedTuple):
+    """Where a source's pod is, or was."""
+
+    cluster: str
+    namespace: str
+    uid: str
 
 
 @dataclass(slots=True)
@@ -77,6 +86,11 @@ class Target:
     def _selected(self, pod: PodView) -> list[Container]:
         spec = self.declared["spec"]
         return selected(pod.containers, spec.get("onlyContainers") or (), spec.get("ignoreContainers") or ())
+
+
+def place_of(source: str) -> Place:
+    """By the source's name."""
+    return Place(*source.split("/", 4)[1:4])
 
 
 def needed_namespaces(targets: Iterable[Target], site: Site) -> set[str]:

@@ -117,14 +117,8 @@ class StreamWriter:
         """Nothing waits, and nothing is on its way."""
         return not self._waiting and not self._is_busy
 
-    @property
-    def sources(self) -> list[str]:
-        """Whose positions the database has."""
-        return list(self._kept)
-
-    async def forget(self, sources: Sequence[str]) -> None:
-        """They are gone for good."""
-        await in_thread(lambda: store().forget_positions(self.grant.stream, sources))
+    def forget(self, sources: Sequence[str]) -> None:
+        """They are gone for good, and so are their positions."""
         for source in sources:
             self._kept.pop(source, None)
             self._read.pop(source, None)

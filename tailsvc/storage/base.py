@@ -126,6 +126,9 @@ class EventStore(Protocol):
     def positions(self, stream: StreamRef) -> dict[str, str]:
         """How far each source was read, by its name."""
 
+    def sources(self, team_id: int) -> list[tuple[StreamRef, str]]:
+        """All sources of a team's streams that have a position."""
+
     def forget_positions(self, stream: StreamRef, sources: Sequence[str]) -> None:
         """Of sources that are gone for good."""
 

@@ -56,6 +56,11 @@ class MemoryEventStore:
         with self._lock:
             return dict(self._of(stream).positions)
 
+    def sources(self, team_id: int) -> list[tuple[StreamRef, str]]:
+        with self._lock:
+            ours = [(stream, kept) for stream, kept in self._streams.items() if stream.team_id == team_id]
+            return [(stream, source) for stream, kept in ours for source in kept.positions]
+
     def forget_positions(self, stream: StreamRef, sources: Sequence[str]) -> None:
         with self._lock:
             for source in sources:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from apps.collector.records import LINES_EVERY_SECONDS
+from apps.engine import store
 from apps.objects.models import ObjectChange
 from tests.cluster.faults import KUBELETS_WORDS
 from tests.cluster.model import Cluster
@@ -194,6 +195,22 @@ def test_what_nobody_wants_any_more_is_not_followed(ground: Ground, model: Clust
     until(lambda: ground.cluster.faults.open(f"{pod}/log") == 2, "both to be followed")
     ground.withdraw(pod)
     soon(lambda: ground.cluster.faults.open(f"{pod}/log") == 0, "nobody to follow them")
+
+
+def test_positions_are_kept_for_as_long_as_the_pod_is_there(ground: Ground, model: Cluster, pod: str) -> None:
+    model.add_pod(pod, start=True)
+    for content in (b"one", b"two"):  # declared once more, it is read on
+        model.write(pod, "main", content)
+        ground.declare(pod)
+        until(lambda: ground.contents(pod, pod)[-1:] == [content], "the line")  # noqa: B023 (called here)
+        ground.withdraw(pod)
+        soon(lambda: ground.cluster.faults.open(f"{pod}/log") == 0, "nobody to follow it")
+    assert ground.contents(pod, pod) == [b"one", b"two"]
+    stream = ground.stream(pod)
+    assert stream is not None
+    assert store().positions(stream.ref)
+    model.delete_pod(pod)
+    soon(lambda: not store().positions(stream.ref), "its positions to be forgotten")
 
 
 def test_a_status_is_written_only_where_it_differs(ground: Ground, model: Cluster, pod: str) -> None:

@@ -87,6 +87,15 @@ def test_streams_have_their_own_and_forget(store: EventStore, stream: StreamRef)
     assert store.positions(stream) == {"b": "1"}
 
 
+def test_a_team_s_sources_are_those_of_its_streams(store: EventStore, stream: StreamRef) -> None:
+    stranger = StreamRef(10**9 + stream.stream_id, 10**9 + stream.team_id)
+    store.open(stranger)
+    for each in (stream, stranger):
+        store.append(each, [read("a", "", "1")], now=NOW)
+    assert [found for found in store.sources(stream.team_id) if found[0] == stream] == [(stream, "a")]
+    assert store.sources(stranger.team_id) == [(stranger, "a")]
+
+
 def test_a_purge_takes_them_along(store: EventStore, stream: StreamRef) -> None:
     store.append(stream, [read(f"s{number}", "", "1") for number in range(5)], now=NOW)
     while not store.purge(stream, limit=2):

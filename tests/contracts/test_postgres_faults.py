@@ -52,6 +52,7 @@ CALLS: dict[str, Callable[[EventStore], object]] = {
     "tidy": lambda store: store.tidy(),
     "bytes_on_disk": lambda store: store.bytes_on_disk(),
     "positions": lambda store: store.positions(STREAM),
+    "sources": lambda store: store.sources(STREAM.team_id),
     "forget_positions": lambda store: store.forget_positions(STREAM, ["a source"]),
     "purge": lambda store: store.purge(STREAM, limit=1),
     "forget_before": lambda store: store.forget_before(STREAM, keys=0, rejections=0),

@@ -78,6 +78,9 @@ WHERE kept.stream_id = %(stream_id)s AND kept.source = read.source AND kept.posi
 -- name: positions
 SELECT source, position FROM log_position WHERE stream_id = %(stream_id)s
 
+-- name: sources
+SELECT stream_id, source FROM log_position WHERE team_id = %(team_id)s
+
 -- name: forget_positions
 DELETE FROM log_position WHERE stream_id = %(stream_id)s AND source = ANY(%(sources)s)
 

@@ -44,6 +44,11 @@ class PostgresEventStore:
         with self._pools.appender() as connection:
             return dict(connection.execute(plain("positions"), {"stream_id": stream.stream_id}).fetchall())
 
+    def sources(self, team_id: int) -> list[tuple[StreamRef, str]]:
+        with self._pools.reader(team_id) as connection:
+            rows = connection.execute(plain("sources"), {"team_id": team_id}).fetchall()
+        return [(StreamRef(stream_id, team_id), source) for stream_id, source in rows]
+
     def forget_positions(self, stream: StreamRef, sources: Sequence[str]) -> None:
         with self._pools.appender() as connection:
             connection.execute(plain("forget_positions"), {"stream_id": stream.stream_id, "sources": [*sources]})
