@@ -3,6 +3,7 @@
 And what operators ask of all streams: how much they hold, and whether it is whole.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -22,12 +23,23 @@ from tailsvc.storage.base import StreamRef, StreamSize
 # A run gives way to the next after this long, so that a stream that never rests does not hold up the others.
 _RUN_SECONDS = 20.0
 _TIDY_SECONDS = 10.0
+# Two at once would hold twice the memory, and share one interpreter all the same.
+_sweeping = threading.Lock()
 _log = structlog.get_logger(__name__)
 _tidied_at = 0.0
 
 
 def sweep(*, now: datetime) -> int:
-    """Do what is due; how many steps that took."""
+    """Do what is due; how many steps that took: none where another thread of this process is at it."""
+    if not _sweeping.acquire(blocking=False):
+        return 0
+    try:
+        return _sweep(now)
+    finally:
+        _sweeping.release()
+
+
+def _sweep(now: datetime) -> int:
     steps, deadline, at = 0, time.monotonic() + _RUN_SECONDS, _micros(now)
     for stream in store().waiting(now=at):
         steps += _keep_up(stream, lambda stream=stream: store().compact(stream, now=at), deadline)  # type: ignore[misc]

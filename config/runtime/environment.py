@@ -24,7 +24,8 @@ def children_environment(home: Home, state: State) -> dict[str, str]:
             "TAILSVC_SUPERVISOR": f"{state.pid} {state.started_at}",
             "PROMETHEUS_MULTIPROC_DIR": str(home.run / "metrics"),
             "PYTHONUNBUFFERED": "1",
-            "POLARS_MAX_THREADS": "1",
+            # glibc keeps a heap for each thread, and what one has freed is of no use to the others.
+            "MALLOC_ARENA_MAX": "2",
         }
     )
     return found
