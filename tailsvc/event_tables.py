@@ -4,11 +4,15 @@ A body's events are a sequence like any other; the tuples are made when somebody
 never does: making a tuple for every line, only to take it apart again, costs more than the block.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import repeat
+from itertools import count, repeat
 from typing import Any, NamedTuple, overload
+
+import numpy as np
+import numpy.typing as npt
 
 from tailsvc.events import AttributeValue, Event
 
@@ -18,6 +22,61 @@ Rows = Sequence[int]
 _make_event = partial(tuple.__new__, Event)
 _DEFAULTS = {**dict.fromkeys(Event._fields[2:]), "is_bot": False}
 ATTRIBUTES = "attributes"
+_SAMPLE = 64
+
+
+class Coded(Sequence[Any]):
+    """A column that says few things often: a row's value is that of `values` which its code names.
+
+    So it is read, changed and compared by its few values. Some may be alike, and some of no row.
+    """
+
+    __slots__ = ("codes", "values")
+
+    def __init__(self, values: Values, codes: npt.NDArray[np.int32]) -> None:
+        self.values = values
+        self.codes = codes
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Coded":
+        places: defaultdict[str, int] = defaultdict(count().__next__)
+        codes = np.fromiter(map(places.__getitem__, texts), np.int32, len(texts))
+        return cls([*places], codes)
+
+    def saying(self, values: Values) -> "Coded":
+        """The same rows, with other values in the places of these."""
+        return self if values is self.values else Coded(values, self.codes)
+
+    def take(self, places: Sequence[int]) -> "Coded":
+        return Coded(self.values, self.codes[places])
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self.values[self.codes[row]]
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self.values.__getitem__, self.codes.tolist())
+
+    def __contains__(self, value: object) -> bool:
+        return value in self.values and value in [*self]
+
+
+def coded(texts: Sequence[str]) -> Sequence[str]:
+    """The same, coded where its beginning repeats itself."""
+    is_varied = len(texts) < _SAMPLE or len(set(texts[:_SAMPLE])) > _SAMPLE // 2
+    return texts if is_varied else Coded.of(texts)
+
+
+def values_of(column: Values) -> Values:
+    """What the column says at all: all that holds of each of these holds of each row."""
+    return column.values if isinstance(column, Coded) else column
+
+
+def by_value(read: Callable[[Values], Values], column: Values) -> Values:
+    """`read` of the whole column, where one row's result has nothing to do with another's."""
+    return column.saying(read(column.values)) if isinstance(column, Coded) else read(column)
 
 
 class Woven(NamedTuple):
@@ -170,5 +229,7 @@ class EventTables(Sequence[Event]):
         return self._events
 
 
-def _taken(values: Sequence[Any], places: Sequence[int]) -> list[Any]:
+def _taken(values: Sequence[Any], places: Sequence[int]) -> Sequence[Any]:
+    if isinstance(values, Coded):
+        return values.take(places)
     return [values[place] for place in places]

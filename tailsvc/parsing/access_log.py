@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tailsvc.event_tables import Woven
+from tailsvc.event_tables import Woven, by_value, coded, values_of
 from tailsvc.parsing import columns
 from tailsvc.parsing.tables import Column, Table
 from tailsvc.timestamps import read_access_times
@@ -75,10 +75,18 @@ def read_access_logs(matches: Sequence[Match]) -> Table:
 def _table_of(clients: Sequence[str], times: Sequence[str], statuses: Sequence[str]) -> Table:
     table = Table(len(clients))
     table.set_times(read_access_times(times))
-    table.levels = [_LEVELS.get(status[0], _UNUSUAL_LEVEL) for status in statuses]
-    table.columns[columns.STATUS] = [*map(int, statuses)]
-    table.columns[columns.IP] = columns.read_ips(clients)
+    table.levels = by_value(_levels_of, statuses)
+    table.columns[columns.STATUS] = by_value(_whole, statuses)
+    table.columns[columns.IP] = by_value(columns.read_ips, clients)
     return table
+
+
+def _levels_of(statuses: Sequence[str]) -> Sequence[str]:
+    return [_LEVELS.get(status[0], _UNUSUAL_LEVEL) for status in statuses]
+
+
+def _whole(texts: Sequence[str]) -> Sequence[int]:
+    return [*map(int, texts)]
 
 
 class _Usual:
@@ -96,14 +104,14 @@ class _Usual:
         self.match = re.compile(_USUAL_LINE + end, re.ASCII).fullmatch
 
     def read(self, matches: Sequence[Match]) -> Table:
-        groups = [*zip(*map(Match.groups, matches), strict=True)]
+        groups = [*map(coded, zip(*map(Match.groups, matches), strict=True))]
         clients, users, times, methods, paths, protocols, statuses, sizes, referrers, agents, *rests = groups
         table = _table_of(clients, times, statuses)
-        table.columns[columns.METHOD] = columns.read_methods(methods)
-        table.columns[columns.PATH] = _said(paths)
-        table.columns[columns.REFERRER] = _said(referrers)
-        table.columns[columns.USER_AGENT] = _said(agents)
-        table.attributes = {"bytes": [*map(int, sizes)], "protocol": protocols}
+        table.columns[columns.METHOD] = by_value(columns.read_methods, methods)
+        table.columns[columns.PATH] = by_value(_said, paths)
+        table.columns[columns.REFERRER] = by_value(_said, referrers)
+        table.columns[columns.USER_AGENT] = by_value(_said, agents)
+        table.attributes = {"bytes": by_value(_whole, sizes), "protocol": protocols}
         _note_client(table, clients)
         _note(table, "user", users)
         if rests:
@@ -165,7 +173,7 @@ def _said(values: Sequence[str | None]) -> Column:
 
 def _note(table: Table, name: str, values: Sequence[str | None]) -> None:
     """Once there are attributes that only some rows have, what follows is one too: their order stays the same."""
-    said = set(values)
+    said = set(values_of(values))
     if said <= _NOTHING:
         return
     if table.others is None and not said & _NOTHING:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from tailsvc.event_tables import Woven
+from tailsvc.event_tables import Woven, by_value, coded
 from tailsvc.parsing import columns
 from tailsvc.parsing.columns import Reading
 from tailsvc.parsing.tables import Table
@@ -60,11 +60,11 @@ def match_laravel(text: str) -> Match | None:
 
 def read_laravels(matches: Sequence[Match]) -> Table:
     """Rows without a valid time are odd."""
-    groups = [*zip(*map(Match.groups, matches), strict=True)]
+    groups = [*map(coded, zip(*map(Match.groups, matches), strict=True))]
     times, channels, levels, _, messages = groups
     table = Table(len(matches))
     table.set_times(read_times(times))
-    table.columns[columns.LEVEL] = columns.read_levels(levels)
+    table.columns[columns.LEVEL] = by_value(columns.read_levels, levels)
     table.columns[columns.MESSAGE] = messages
     table.attributes["channel"] = channels
     table.woven = Woven(_LARAVEL_LITERALS, _LARAVEL_NAMES, groups)

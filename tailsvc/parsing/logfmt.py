@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from operator import methodcaller
 from typing import NamedTuple
 
+from tailsvc.event_tables import by_value, coded, values_of
 from tailsvc.parsing.json_values import clean
 
 # The first pair, to tell at once that a text is something else.
@@ -74,8 +75,8 @@ class _Template:
         self._literals = [f"{name}=" if place == 0 else f" {name}=" for place, name in enumerate(names)]
 
     def read(self, matches: Sequence[re.Match[str]]) -> Known:
-        texts = [*zip(*map(re.Match.groups, matches), strict=True)]
-        values: list[Sequence[str]] = [_unquoted(column) if any(map(_QUOTE, column)) else column for column in texts]
+        texts = [*map(coded, zip(*map(re.Match.groups, matches), strict=True))]
+        values = [by_value(_unquoted, column) if any(map(_QUOTE, values_of(column))) else column for column in texts]
         return Known(self.names, values, [*self._literals, ""], texts)
 
 

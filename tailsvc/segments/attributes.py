@@ -65,8 +65,11 @@ def _column_of(name: str, rows: Sequence[int], values: Sequence[Any], count: int
         return PLAIN + name, _scattered(Text.of(values), rows, count)
     if kinds == {float} or (kinds == {int} and max(map(abs, values)) <= LARGEST):
         return PLAIN + name, _scattered(Number.of(values, kinds.pop()), rows, count)
-    texts = [orjson.dumps(value).decode() for value in values]
-    return MIXED + name, _scattered(Text.of(texts), rows, count)
+    return MIXED + name, _scattered(Text.of(as_json_texts(values)), rows, count)
+
+
+def as_json_texts(values: Sequence[Any]) -> list[str]:
+    return [orjson.dumps(value).decode() for value in values]
 
 
 def _scattered(column: Column, rows: Sequence[int], count: int) -> Column:
@@ -85,7 +88,7 @@ def _scattered(column: Column, rows: Sequence[int], count: int) -> Column:
 def as_mixed(column: Column) -> Text:
     """A column of one kind, as one of JSON texts."""
     if isinstance(column, Text):
-        return Text([orjson.dumps(value).decode() for value in column.values], column.codes)
+        return Text(as_json_texts(column.values), column.codes)
     return Text.of([None if number is None else orjson.dumps(number).decode() for number in column.numbers()])
 
 

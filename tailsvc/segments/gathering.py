@@ -12,12 +12,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
-from tailsvc.event_tables import EventTable, EventTables, Values
+from tailsvc.event_tables import Coded, EventTable, EventTables, Values, by_value, values_of
 from tailsvc.events import Event
-from tailsvc.segments.attributes import LARGEST, MIXED, MOST_COLUMNS, PLAIN, split_attributes
-from tailsvc.segments.columns import Column, Number, Text, presence
+from tailsvc.segments.attributes import LARGEST, MIXED, MOST_COLUMNS, PLAIN, as_json_texts, split_attributes
+from tailsvc.segments.columns import Column, Mask, Number, Text, presence
 from tailsvc.segments.frame import IS_BOT, RAW, TEMPLATE, TEXT_COLUMNS, Frame, line_columns
 from tailsvc.segments.weaving import Place, weave
 
@@ -66,7 +65,9 @@ def _texts(parts: Parts, size: int) -> Text:
     codes_of: defaultdict[str | None, int] = defaultdict(count(1).__next__, {None: 0})
     codes = np.zeros(size, np.int32)
     for place, values in parts:
-        codes[place] = np.fromiter(map(codes_of.__getitem__, values), np.int32, len(values))
+        said = values_of(values)
+        known = np.fromiter(map(codes_of.__getitem__, said), np.int32, len(said))
+        codes[place] = known[values.codes] if isinstance(values, Coded) else known
     _, *distinct = codes_of
     return Text(distinct, codes)  # type: ignore[arg-type]
 
@@ -75,12 +76,21 @@ def _numbers(parts: Parts, size: int, dtype: type) -> Number:
     found: npt.NDArray[Any] = np.zeros(size, dtype)
     present = np.zeros(size, np.bool_)
     for place, values in parts:
-        if None in values:
-            present[place] = np.fromiter(map(is_not, values, repeat(None)), np.bool_, len(values))
-            found[place] = [0 if value is None else value for value in values]
-        else:
-            present[place], found[place] = True, values
+        said = values_of(values)
+        there = _present(said)
+        numbers: npt.NDArray[Any] = np.array(
+            [0 if value is None else value for value in said] if None in said else said, dtype
+        )
+        if isinstance(values, Coded):
+            there, numbers = there[values.codes], numbers[values.codes]
+        present[place], found[place] = there, numbers
     return Number(found, None if present.all() else present)
+
+
+def _present(values: Values) -> Mask:
+    if None not in values:
+        return np.ones(len(values), np.bool_)
+    return np.fromiter(map(is_not, values, repeat(None)), np.bool_, len(values))
 
 
 # -- attributes
@@ -119,13 +129,12 @@ def _by_keys(table: EventTable) -> Iterator[tuple[tuple[str, ...], list[int], It
 
 
 def _attribute(name: str, parts: Parts, size: int) -> tuple[str, Column]:
-    kinds = set().union(*(set(map(type, values)) for _, values in parts))
+    kinds = set().union(*(set(map(type, values_of(values))) for _, values in parts))
     if kinds == {str}:
         return PLAIN + name, _texts(parts, size)
-    if kinds == {float} or (kinds == {int} and max(max(map(abs, values)) for _, values in parts) <= LARGEST):
+    if kinds == {float} or (kinds == {int} and max(max(map(abs, values_of(values))) for _, values in parts) <= LARGEST):
         return PLAIN + name, _numbers(parts, size, kinds.pop())
-    as_json: Parts = [(place, [orjson.dumps(value).decode() for value in values]) for place, values in parts]
-    return MIXED + name, _texts(as_json, size)
+    return MIXED + name, _texts([(place, by_value(as_json_texts, values)) for place, values in parts], size)
 
 
 def _split(tables: Sequence[EventTable], size: int) -> dict[str, Column]:

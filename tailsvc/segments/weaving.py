@@ -10,14 +10,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 
 from tailsvc.clock_columns import read_clocks
-from tailsvc.event_tables import EventTable, Woven
-from tailsvc.segments.attributes import MIXED, PLAIN
+from tailsvc.event_tables import Coded, EventTable, Woven, by_value, values_of
+from tailsvc.segments.attributes import MIXED, PLAIN, as_json_texts
 from tailsvc.segments.columns import Mask, Number, Rows
 from tailsvc.segments.frame import Frame, Times
-from tailsvc.segments.printing import TIMESTAMP, Form, Slot, number_forms, text_forms, time_forms
+from tailsvc.segments.printing import (
+    TIMESTAMP,
+    Form,
+    Slot,
+    number_forms,
+    print_numbers,
+    print_texts,
+    text_forms,
+    time_forms,
+)
 from tailsvc.segments.templates import Part, Template
 
 # The forms that values take in turn (`5` and `5.5`, a text and a dash), and tries that told few lines.
@@ -87,7 +95,7 @@ class _Weaving:
         values = self._table.attributes.get(short)
         if values is None or name in self._frame.columns:
             return name, values
-        return MIXED + short, [orjson.dumps(value).decode() for value in values]
+        return MIXED + short, by_value(as_json_texts, values)
 
     def _printed_in(self, nth: int, row: int) -> _Printed:
         text, (name, values) = self._woven.texts[nth][row], self._stored[nth]
@@ -120,18 +128,38 @@ class _Weaving:
 
     def _compared(self, nth: int, read: _Printed) -> Mask | None:
         texts, values = self._woven.texts[nth], self._stored[nth][1] or ()
-        before, slot, behind = read
+        slot = read.slot
         if slot is None:
-            return np.fromiter(map(before.__eq__, texts), np.bool_, len(texts))
+            return _by_row(texts, [text == read.before for text in values_of(texts)])
         alike = _same_clocks(texts, read, self._frame.times[self._place]) if slot.column == TIMESTAMP else None
         if alike is not None:
             return alike
-        printed = self._frame.printed(slot, self._place) if slot.format else values
-        if before or behind:
-            printed = [value and before + value + behind for value in printed]
-        if printed is texts or tuple(printed) == texts:  # which compares all of them in one go
-            return None
-        return np.fromiter(map(eq, printed, texts), np.bool_, len(texts))
+        if isinstance(texts, Coded) and isinstance(values, Coded) and texts.codes is values.codes:
+            same = _same(texts.values, self._printed_values(slot, values.values), read)
+            return None if same is None else _by_row(texts, same)
+        return _same(texts, self._frame.printed(slot, self._place) if slot.format else values, read)
+
+    def _printed_values(self, slot: Slot, values: Sequence[Any]) -> Sequence[str]:
+        """As the frame prints their rows."""
+        column = self._frame.columns[slot.column]
+        if isinstance(column, Number):
+            return print_numbers(Number.of(values, column.values.dtype.type), slot.format)
+        return print_texts([value or "" for value in values], slot.format)
+
+
+def _same(texts: Sequence[str], printed: Sequence[str | None], read: _Printed) -> Mask | None:
+    """Where what is printed is the text; None for everywhere."""
+    if read.before or read.behind:
+        printed = [value and read.before + value + read.behind for value in printed]
+    if printed is texts or [*printed] == [*texts]:  # which compares all of them in one go
+        return None
+    return np.fromiter(map(eq, printed, texts), np.bool_, len(texts))
+
+
+def _by_row(texts: Sequence[str], found: Sequence[bool] | Mask) -> Mask:
+    """What was found of the column's values, for each row."""
+    mask: Mask = np.asarray(found, np.bool_)
+    return mask[texts.codes] if isinstance(texts, Coded) else mask
 
 
 def _same_clocks(texts: Sequence[str], read: _Printed, times: Times) -> Mask | None:
