@@ -86,3 +86,9 @@ def test_the_rest_of_a_line_that_began_before_is_passed_over() -> None:
         read(data)
     with pytest.raises(NoLogLine, match="too many open files"):
         read(b"too many open files", since=True)
+
+
+def test_what_a_kubelet_of_old_prints_within_a_line_is_part_of_the_line() -> None:
+    """Up to 1.25.3 a line's time stands before each part of it. A program may have written the same itself."""
+    assert read(f"{STAMP} a{STAMP} b\n".encode(), pieces=9)[0].time == TIME
+    assert b"".join(line for _, line in read(f"{STAMP} a{STAMP} b\n".encode())) == f"a{STAMP} b".encode()
