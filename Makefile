@@ -41,8 +41,10 @@ $(VENV)/.dev.stamp: requirements/dev.lock $(VENV)/.run.stamp
 	@$(call install_lock,$<)
 	@touch $@
 
-# Side by side, since most tests wait for something; a file's tests stay together, for what they share.
+# Side by side, since most tests wait for something; a file's tests stay together, for what they share. Compiled first:
+# where Python is told to write no bytecode, each of the hundreds of processes would do it for itself.
 test: dev ## the whole suite; arguments: make test ARGS="-k cursor"
+	@$(BIN)/python -m compileall -q -j 0 apps config tailsvc tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # What only looks at the code needs settings, but no database.

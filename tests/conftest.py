@@ -6,6 +6,7 @@ rows. Each test makes a team of its own instead.
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,46 @@ __all__ = ["asgi", "database"]
 # In CI Hypothesis has its own profile: the same examples each time, nothing kept, no deadlines. Machines may be slow
 # anywhere else, too.
 settings.register_profile("default", settings.get_profile("default"), deadline=None)
+
+HERE = Path(__file__).parent
+# The files that take longest, the longest first: processes that run tests side by side end together then.
+BEGIN_WITH = (
+    "console/test_explore_browser.py",
+    "console/test_journeys.py",
+    "console/test_onboarding.py",
+    "durability/test_kills.py",
+    "collector/test_faults.py",
+    "journeys/test_commands.py",
+    "journeys/test_feldera_sdk.py",
+    "contracts/test_killed_upkeep.py",
+    "isolation/test_matrix.py",
+    "journeys/test_kubectl.py",
+    "runtime/test_everything.py",
+    "runtime/test_upkeep_commands.py",
+    "runtime/test_surviving.py",
+    "contracts/test_walks_while_compacting.py",
+    "durability/test_followers.py",
+    "contracts/test_bloat.py",
+    "runtime/test_starting.py",
+    "journeys/test_clusters.py",
+    "contracts/test_all_forms_are_equal.py",
+    "contracts/test_text_filters_spare_payloads.py",
+    "console/test_sign_up.py",
+    "console/test_password.py",
+    "journeys/test_ignite_clients.py",
+    "runtime/test_compose.py",
+    "isolation/test_console.py",
+    "engine/segments/test_segments.py",
+    "contracts/test_upkeep_at_once.py",
+    "api/query/test_logs.py",
+    "api/objects/test_watching.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {HERE / name: rank for rank, name in enumerate(BEGIN_WITH)}
+    assert all(path.exists() for path in ranks), "a file has another name now"
+    items.sort(key=lambda item: ranks.get(item.path, len(ranks)))
 
 
 @pytest.fixture(scope="session")
