@@ -1,43 +1,31 @@
-"""Run a command with Debian's PostgreSQL 15 and Redis 7 as its servers: `python -m tests.debian_servers -- COMMAND`.
+"""Run tests with Debian's PostgreSQL 15 and Redis 7: `python -m tests.debian_servers -- python -m pytest ...`.
 
-They are what people have who bring servers of their own. Both are started on temporary data, DATABASE_URL and REDIS_URL
-name them, and they end with the command.
+They are what people have who bring servers of their own. `tests.environment` starts them in place of ours, as often as
+there are processes that run tests, each on temporary data.
 """
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from unittest.mock import patch
+from collections.abc import Mapping
 
 from tests.debian import Unavailable, debian_tree
-from tests.servers import reachable_folder, start_postgres, start_valkey
 
 _POSTGRES = "usr/lib/postgresql/15/bin/postgres"
 _REDIS = "usr/bin/redis-server"
 
 
 def run(command: list[str]) -> int:
-    """Its exit code."""
-    with debian_servers() as addresses:
-        return subprocess.run(command, env={**os.environ, **addresses}, check=False).returncode
+    """Its exit code. Raises Unavailable where the packages cannot be had."""
+    others = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    return subprocess.run(command, env={**others, **debian_programs()}, check=False).returncode
 
 
-@contextmanager
-def debian_servers() -> Iterator[Mapping[str, str]]:
-    """Raises Unavailable where the packages cannot be had."""
-    postgres_program = debian_tree("postgresql-15", provide=[_POSTGRES]).program(_POSTGRES)
-    redis_program = debian_tree("redis-server", provide=[_REDIS]).program(_REDIS)
-    programs = {"TAILSVC_POSTGRES_BIN": str(postgres_program.parent), "TAILSVC_VALKEY_BIN": str(redis_program)}
-    with ExitStack() as stack:
-        folder = stack.enter_context(reachable_folder())
-        with patch.dict(os.environ, programs):
-            postgres = start_postgres(folder / "postgres")
-            stack.callback(postgres.stop)
-            redis = start_valkey(folder / "redis")
-            stack.callback(redis.stop)
-        yield {"DATABASE_URL": postgres.url, "REDIS_URL": redis.url}
+def debian_programs() -> Mapping[str, str]:
+    """The settings that name them; nothing else is looked for then."""
+    postgres = debian_tree("postgresql-15", provide=[_POSTGRES]).program(_POSTGRES)
+    redis = debian_tree("redis-server", provide=[_REDIS]).program(_REDIS)
+    return {"TAILSVC_POSTGRES_BIN": str(postgres.parent), "TAILSVC_VALKEY_BIN": str(redis)}
 
 
 def main() -> int:
