@@ -4,6 +4,7 @@ In order: magic and version (4 bytes), size of the header (4, little endian), ch
 zstd), buffers.
 """
 
+import threading
 from typing import Any
 from zlib import crc32
 
@@ -21,6 +22,8 @@ _MAGIC = b"TSG"
 _SIZE, _SUM, _HEAD = slice(4, 8), slice(8, 12), 12
 # No buffer of ours is larger: what a broken size makes us allocate is bounded.
 _LARGEST = 1 << 30
+
+_of_thread = threading.local()
 
 Array = npt.NDArray[Any]
 Place = list[int]  # offset, stored size, real size: equal sizes are not compressed
@@ -68,7 +71,6 @@ class Unpacker:
         if _checksum(blob[: _SUM.start], memoryview(blob)[_HEAD:]) != int.from_bytes(blob[_SUM], "little"):
             raise BrokenSegment("its checksum does not fit: bytes were changed or lost")
         size = int.from_bytes(blob[_SIZE], "little")
-        self._decompressor = zstandard.ZstdDecompressor()
         self._body = _HEAD + size
         self._blob = memoryview(blob)
         try:
@@ -101,7 +103,15 @@ class Unpacker:
         return array
 
     def _unpacked(self, data: Any, most: int) -> bytes:
-        return self._decompressor.decompress(data, max_output_size=most)
+        return _decompressor().decompress(data, max_output_size=most)
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    """The thread's own: cached segments are read by several threads at once, and two in one would garble both."""
+    found: zstandard.ZstdDecompressor | None = getattr(_of_thread, "decompressor", None)
+    if found is None:
+        found = _of_thread.decompressor = zstandard.ZstdDecompressor()
+    return found
 
 
 def _checksum(front: bytes, rest: bytes | memoryview) -> int:

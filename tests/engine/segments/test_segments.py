@@ -1,5 +1,7 @@
 """Segments give back what was put in, and find what the predicate finds."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import orjson
 import pytest
@@ -15,7 +17,7 @@ from tailsvc.segments.evaluate import matching_rows
 from tailsvc.segments.filter_texts import filter_texts
 from tailsvc.segments.frame import Frame, frame_of, join_frames, sorted_by_time
 from tailsvc.segments.learning import Book, with_templates
-from tailsvc.segments.packing import FORMAT
+from tailsvc.segments.packing import FORMAT, Packer, Unpacker
 from tailsvc.segments.reader import Segment
 from tests.factories.events import NOW, any_events, filters, formed_events
 
@@ -185,3 +187,17 @@ def test_a_newer_format_is_told() -> None:
     part[3] = FORMAT + 1
     with pytest.raises(UnknownFormat, match=f"format {FORMAT + 1}"):
         read_back(Segment(lambda _: bytes(part), parts=1, base=1))
+
+
+def test_a_blob_that_is_kept_is_read_by_many_threads_at_once() -> None:
+    packer = Packer(level=1)
+    rng = np.random.default_rng(1)
+    arrays = [rng.integers(0, 50, 200_000, dtype=np.int32) for _ in range(8)]
+    described = [packer.put_array(array) for array in arrays]
+    unpacker = Unpacker(packer.finish({}))
+
+    def read(nth: int) -> bool:
+        return bool((unpacker.get_array(described[nth % 8]) == arrays[nth % 8]).all())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(read, range(80)))
