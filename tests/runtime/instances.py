@@ -37,6 +37,12 @@ def until(
     return time.monotonic() - started
 
 
+def busy_seconds() -> float:
+    """What all processors of the machine together have done, for whomever."""
+    user, nice, system, _idle, _waiting, *others = map(int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9])
+    return (user + nice + system + sum(others)) / os.sysconf("SC_CLK_TCK")
+
+
 class Instance:
     """One run. `command` is what to run; lines of its output are read as they come."""
 
@@ -113,6 +119,14 @@ class Instance:
         """All that live on this home, but for the supervisor itself."""
         locks = list(self.home.run.glob("*.lock"))
         return {pid for lock in locks for pid in holders(lock)}
+
+    def cpu_seconds(self) -> float:
+        """Of its processes, and of those that they waited for."""
+        found = 0
+        for pid in {self.process.pid, *self.processes()}:
+            with contextlib.suppress(OSError):  # it ended just now
+                found += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+        return found / os.sysconf("SC_CLK_TCK")
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> float:
         """The seconds it took."""

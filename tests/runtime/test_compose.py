@@ -186,13 +186,13 @@ def _start_servers(stack: Stack) -> None:
 def test_every_server_and_service_becomes_healthy(stack: Stack) -> None:
     for name in ("postgres", "valkey"):
         until(lambda name=name: stack.is_healthy(name), f"{name} to be healthy")
-    prepared = stack.start("prepare").wait(60)
+    prepared = stack.start("prepare").wait(180)
     assert prepared == 0, stack.log("prepare")
     del stack.running["prepare"]
     for name in ("web", "tls", "grpc", "collector", "worker", "beat"):
         stack.start(name)
     for name in ("web", "tls", "grpc", "collector", "beat", "worker"):
-        seconds = until(lambda name=name: stack.is_healthy(name), f"{name} to be healthy", seconds=60)
+        seconds = until(lambda name=name: stack.is_healthy(name), f"{name} to be healthy", seconds=180, every=0.5)
         print(f"{name} healthy after {seconds:.1f} s")
 
 

@@ -6,17 +6,18 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.debian import required_tree
 from tests.rpc import client, refusal
-from tests.runtime.instances import Instance, environment, until
+from tests.runtime.instances import Instance, busy_seconds, environment, until
 from tests.servers import reachable_folder
 
 COMMAND = [sys.executable, "-c", "from config.cli import app; app()"]
@@ -107,6 +108,7 @@ def test_the_doctor_finds_everything_well(first: Instance) -> None:
     until(lambda: set(first.state.children) >= {"worker", "beat"}, "the worker")
     checked = tailsvc(first.home.path, "doctor")
     if "worker" in checked.stdout and checked.returncode:  # it had only just been started
+        until(lambda: tailsvc(first.home.path, "doctor").returncode == 0, "the worker to answer")
         checked = tailsvc(first.home.path, "doctor")
     report = checked.stdout
     assert checked.returncode == 0, report
@@ -189,15 +191,30 @@ def test_a_killed_worker_and_a_killed_clockwork_come_back(first: Instance) -> No
         until(lambda name=name, killed=killed: first.state.children[name] != killed, f"a new {name}", seconds=15)
 
 
+class Shown(NamedTuple):
+    at: float
+    state: str
+
+
+def shown_behind(printed: list[Shown], moment: float, *, active: bool) -> float:
+    """The seconds from then to the first line that says so."""
+
+    def found() -> list[float]:
+        return [one.at - moment for one in printed if one.at > moment and ("active" in one.state) is active]
+
+    until(found, f"a line that says {'' if active else 'no more '}that it is active")
+    return found()[0]
+
+
 @contextmanager
-def watched_target(instance: Instance, folder: Path, name: str) -> Iterator[Callable[[], str]]:
-    """Its state as kubectl's watch of the session printed it last."""
+def watched_target(instance: Instance, folder: Path, name: str) -> Iterator[list[Shown]]:
+    """Its states, as kubectl's watch of the session prints them."""
     path = folder / "watching"
     path.write_text(tailsvc(instance.home.path, "kubeconfig").stdout)
     shape = f'{{.status.targets[?(@.name=="{name}")].state}}{{"\\n"}}'
     options = ["get", "session", "Tiltfile", "--watch", "-o", f"jsonpath={shape}"]
     kubectl = required_tree("kubernetes-client", provide=["usr/bin/kubectl"]).program("usr/bin/kubectl")
-    printed: list[str] = []
+    printed: list[Shown] = []
     watching = subprocess.Popen(
         [kubectl, "--kubeconfig", path, *options],
         env=environment({}),
@@ -207,12 +224,13 @@ def watched_target(instance: Instance, folder: Path, name: str) -> Iterator[Call
 
     def read() -> None:
         assert watching.stdout
-        printed.extend(watching.stdout)
+        for line in watching.stdout:
+            printed.append(Shown(time.monotonic(), line))
 
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        yield lambda: printed[-1] if printed else ""
+        yield printed
     finally:
         watching.terminate()
         watching.wait()
@@ -224,11 +242,13 @@ def watched_target(instance: Instance, folder: Path, name: str) -> Iterator[Call
 def test_the_session_shows_a_killed_worker_within_five_seconds(
     first: Instance, folder: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    with watched_target(first, folder, "worker") as state:
-        until(lambda: "active" in state(), "the worker to be active", seconds=30)
+    with watched_target(first, folder, "worker") as printed:
+        until(lambda: printed and "active" in printed[-1].state, "the worker to be active")
+        killed = time.monotonic()
         os.kill(first.state.children["worker"], 9)
-        missed = until(lambda: "active" not in state(), "its target to be so no more", seconds=5)
-        back = until(lambda: "active" in state(), "another worker to be active", seconds=60)
+        missed = shown_behind(printed, killed, active=False)
+        back = shown_behind(printed, killed + missed, active=True)
+    assert missed < 5
     with capsys.disabled():
         print(f"\n  a killed worker is missed after {missed:.1f} s, the next one is active {back:.1f} s later")
 
@@ -243,11 +263,13 @@ def test_a_change_of_a_stream_reaches_who_watches_the_session(
         headers={"Authorization": f"Bearer {first.home.secret('token')}", "Content-Type": "application/json"},
         method="PUT",
     )
-    with watched_target(first, folder, "first:runtime") as state:
-        until(state, "the watch to have begun", seconds=30)
-        with urllib.request.urlopen(replica, timeout=10) as answer:
+    with watched_target(first, folder, "first:runtime") as printed:
+        until(lambda: printed, "the watch to have begun")
+        begun = time.monotonic()
+        with urllib.request.urlopen(replica, timeout=20) as answer:
             assert answer.status in {200, 201}
-        seconds = until(lambda: "active" in state(), "the replica", seconds=5)
+        seconds = shown_behind(printed, begun, active=True)
+    assert seconds < 5
     with capsys.disabled():
         print(f"\n  a replica is a target after {seconds:.2f} s")
 
@@ -273,9 +295,11 @@ def test_it_stops_in_seconds_and_starts_again_in_about_two(first: Instance, caps
         assert [refusal(lambda call=call: call)[0] for call in calls] == ["UNAVAILABLE"] * 2
     assert (first.code(), first.processes()) == (0, set())
     assert tailsvc(home, "doctor").returncode == 1
+    before = busy_seconds()
     later = Instance([*COMMAND, "up", "--home", str(home), "--port", "0"], home)
     try:
-        started = until(lambda: "ready" in later.text, "ready", seconds=60)
+        started = until(lambda: "ready" in later.text, "ready")
+        others = max(0.0, busy_seconds() - before - later.cpu_seconds())
         assert "curl" not in later.text
         later.stop()
         assert later.code() == 0
@@ -284,4 +308,5 @@ def test_it_stops_in_seconds_and_starts_again_in_about_two(first: Instance, caps
     with capsys.disabled():
         print(f"\n  later start: {started:.2f} s; clean stop: {stopped:.2f} s")
     assert stopped < 5
-    assert started < 20  # about 2 on a quiet machine
+    # About 2 on a quiet machine; what its processors did for others does not count.
+    assert started - others / (os.cpu_count() or 1) < 20

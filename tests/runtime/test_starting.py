@@ -25,7 +25,8 @@ def test_a_first_start_is_ready_and_a_later_one_takes_about_a_second(
         with psycopg.connect(first.state.database_url) as connection:
             row = connection.execute("SHOW synchronous_commit").fetchone()
         assert row == ("on",)
-        assert Redis.from_url(first.state.redis_url).ping()
+        with Redis.from_url(first.state.redis_url) as client:
+            assert client.ping()
         first.stop()
         assert first.code() == 0
         assert first.processes() == set()

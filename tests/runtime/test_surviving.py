@@ -104,7 +104,8 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_run_has_every_commit
             connection.execute("CREATE TABLE kept (id int)")
             for number in range(200):
                 connection.execute("INSERT INTO kept VALUES (%s)", [number])
-            Redis.from_url(instance.state.redis_url).set("kept", "yes")
+            with Redis.from_url(instance.state.redis_url) as client:
+                client.set("kept", "yes")
             assert len(instance.processes()) > 6
             instance.process.kill()
         seconds = until(lambda: not instance.processes(), "every process to end", seconds=10)

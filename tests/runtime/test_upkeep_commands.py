@@ -117,7 +117,7 @@ def test_compaction_is_only_asked_for_where_nobody_waits(service: Instance) -> N
     asked = tailsvc(service, "compact")
     assert (asked.returncode, asked.stdout) == (0, "")
     assert "--wait" in asked.stderr
-    until(lambda: rows_of(service, uuid) == 0, "the worker's compaction", seconds=20)
+    until(lambda: rows_of(service, uuid) == 0, "the worker's compaction")
 
 
 def test_on_a_terminal_one_line_is_renewed_without_colour(service: Instance) -> None:
@@ -153,7 +153,7 @@ def test_ctrl_c_ends_the_wait_and_not_the_work(service: Instance) -> None:
         rest = process.stderr.read()
     assert (first + rest).endswith("\nNot waiting any longer; the worker goes on.\n")
     assert process.returncode == 130
-    until(lambda: rows_of(service, uuid) == 0, "the worker's compaction", seconds=20)
+    until(lambda: rows_of(service, uuid) == 0, "the worker's compaction")
 
 
 def test_a_worker_that_does_not_answer_is_told(service: Instance) -> None:
