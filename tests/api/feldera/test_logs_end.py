@@ -54,7 +54,7 @@ def test_who_may_not_read_any_more_is_told_and_cut_off(world: World) -> None:
             await asyncio.to_thread(_revoke, world)
             (told,) = (await answer.all()).splitlines()
             assert b" WARN " in told
-            assert b"The token may not read this stream any more" in told
+            assert b"You may not read this stream any more" in told
             assert b"ended" not in told
             assert answer.is_whole
 
