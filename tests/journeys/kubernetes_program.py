@@ -38,10 +38,15 @@ def main(address: str) -> None:
         custom.get_cluster_custom_object(*GROUP, "python")
     except ApiException as error:
         seen["gone"] = error.status
-    events = watch.Watch().stream(
-        custom.list_cluster_custom_object, *GROUP, resource_version=version, timeout_seconds=2
-    )
-    seen["events"] = [event["type"] for event in events if event["object"]["metadata"]["name"] == "python"]
+    seen["events"] = events = []
+    watching = watch.Watch()
+    for event in watching.stream(
+        custom.list_cluster_custom_object, *GROUP, resource_version=version, timeout_seconds=60
+    ):
+        if event["object"]["metadata"]["name"] == "python":
+            events.append(event["type"])
+        if events[-1:] == ["DELETED"]:
+            watching.stop()
     print(json.dumps(seen))
 
 

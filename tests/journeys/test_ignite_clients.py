@@ -16,7 +16,7 @@ from tests.journeys.service import Service, Stream
 from tests.npm import npm_program
 from tests.rpc import SERVICE
 
-PATIENCE_SECONDS = "20"
+PATIENCE_SECONDS = "60"
 ORG = "default"  # the team of a new home
 
 

@@ -205,7 +205,10 @@ def test_a_watch_goes_on_behind_a_restart_of_the_web_server(kubectl: Kubectl, se
     until(lambda: "ok" in kubectl("get", "--raw", "/livez", code=None), "it to answer")
     kubectl("delete", "pls", "r1")
     path = "/apis/tilt.dev/v1alpha1/podlogstreams"
-    told = kubectl("get", "--raw", f"{path}?watch=true&resourceVersion={seen}&timeoutSeconds=2")
-    events = [json.loads(line) for line in told.splitlines()]
+    again = kubectl.command("get", "--raw", f"{path}?watch=true&resourceVersion={seen}&timeoutSeconds=60")
+    with subprocess.Popen(again, stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout
+        events = [json.loads(line) for line, _ in zip(watching.stdout, range(2), strict=False)]
+        watching.kill()
     assert [event["type"] for event in events] == ["MODIFIED", "DELETED"]
     assert [event["object"]["metadata"]["labels"]["colour"] for event in events] == ["red", "red"]
