@@ -2,8 +2,8 @@
 
 import http.client
 import json
+import os
 import re
-import shutil
 import socket
 import statistics
 import subprocess
@@ -28,7 +28,6 @@ _TEAM = "bench"
 _OPENINGS, _CHANGES = 10, 5
 _RATE, _TAIL_SECONDS, _LINES_A_POST = 500, 30, 25
 _SCREENS = 30
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Notes when rows are on the screen: the frame behind the one in which they entered the document. It says so in the
 # browser's console, as whoever asks the page again and again has the browser do more than the page does.
 _SHOWN = "rows are shown at "
@@ -137,7 +136,7 @@ class _Visit:
             ).nth(nth)
             value.wait_for()
             page.wait_for_load_state("networkidle")
-            found.append(self._clicked(page, value))
+            found.append(self._changed(page, value, "click"))
         return found
 
     def _queries(self, page: Any) -> list[float]:
@@ -146,17 +145,12 @@ class _Visit:
             self._open(page)
             page.wait_for_load_state("networkidle")
             page.locator("#query").fill(text)
-            form = page.locator(".ask")
-            submit = "one => { window.since = performance.now(); one.requestSubmit(); }"
-            found.append(self._changed(page, lambda form=form, submit=submit: form.evaluate(submit)))
+            found.append(self._changed(page, page.locator(".ask"), "requestSubmit"))
         return found
 
-    def _clicked(self, page: Any, link: Any) -> float:
-        click = "one => { window.since = performance.now(); one.click(); }"
-        return self._changed(page, lambda: link.evaluate(click))
-
-    def _changed(self, page: Any, act: Callable[[], object]) -> float:
-        return self._shown(page, act) - float(page.evaluate("since"))
+    def _changed(self, page: Any, target: Any, act: str) -> float:
+        script = f"one => {{ window.since = performance.now(); one.{act}(); }}"
+        return self._shown(page, lambda: target.evaluate(script)) - float(page.evaluate("since"))
 
     def _shown(self, page: Any, act: Callable[[], object]) -> float:
         with page.expect_console_message(lambda message: message.text.startswith(_SHOWN)) as told:
@@ -233,12 +227,18 @@ def _let_in(service: Service) -> None:
 
 @contextmanager
 def _browser() -> Iterator[Any]:
+    """Debian's Chromium: the installed one, else unpacked with the libraries that it needs, as for the tests."""
     from playwright.sync_api import sync_playwright
 
-    program = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
-    if program is None:
-        raise Failed(f"There is no {' or '.join(_BROWSERS)}; on Debian: apt install chromium")
+    from tests.debian import Unavailable, debian_tree
+
+    files = ["usr/lib/chromium/chromium", "usr/lib/chromium/icudtl.dat"]
+    try:
+        tree = debian_tree("chromium", "chromium-common", provide=files)
+    except Unavailable as error:
+        raise Failed(str(error)) from error
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program)
+        environment = {**os.environ, **tree.environment()}
+        browser = playwright.chromium.launch(executable_path=tree.find(files[0]), env=environment)
         yield browser
         browser.close()
