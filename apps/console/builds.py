@@ -47,6 +47,7 @@ class BuildPage(TeamPage):
             build=kept,
             start=start,
             part=part_of(kept, start),
+            is_part=is_part,
         )
 
 

@@ -1,5 +1,6 @@
 """The base of every page of a team: who looks at which team, may they, and how refusals look."""
 
+import sys
 from functools import cached_property
 from typing import Any, ClassVar, cast
 
@@ -71,9 +72,8 @@ class PersonPage(View):
         return {"teams": self.teams, "team": team, "caller": caller_of(self.user, team) if team else None}
 
     def refuse(self, problem: Problem) -> HttpResponse:
-        # What is out of reach would be asked again for the frame.
         is_ours = problem.status_code >= 500
-        return refusal(None, problem) if is_ours else refusal(self.request, problem, **self.frame())
+        return _out_of_order(self.request, problem) if is_ours else refusal(self.request, problem, **self.frame())
 
 
 class TeamPage(PersonPage):
@@ -139,6 +139,12 @@ def refusal(request: HttpRequest | None, problem: Problem, **frame: Any) -> Http
     return response
 
 
+def _out_of_order(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Without a frame: whatever that needs may be what is broken. Who looks on comes back by themselves."""
+    can_wait = problem.status_code == 503 and request.method == "GET"
+    return refusal(None, problem, again=request.get_full_path() if can_wait else "")
+
+
 class NowherePage(PersonPage):
     """What is below /console/ and no page."""
 
@@ -153,8 +159,12 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Without a frame: whatever that needs may be what is broken."""
-    return refusal(None, problems.unforeseen()) if _is_person(request) else problems.server_error(request)
+    """Of what no page foresaw; mostly a part that is away, which whoever comes before the pages needs too."""
+    if not _is_person(request):
+        return problems.server_error(request)
+    error = sys.exc_info()[1]
+    found = problem_of(error) if isinstance(error, Exception) else None
+    return _out_of_order(request, found or problems.unforeseen())
 
 
 def form_refused(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 (Django's signature)

@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
+import orjson
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -19,26 +20,16 @@ from tailsvc.storage.base import StreamSize
 
 DAYS = 30
 _COUNTED = ("events", "bytes", "requests", "rejected")
-_HEIGHT = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A day in a plot that is 100 high."""
-
-    day: date
-    x: int
-    y: float
-    height: float
-    told: str
 
 
 @dataclass(frozen=True, slots=True)
 class Plot:
+    """`data` is for the page's script: days in Unix seconds, a count for each, and each in words."""
+
     title: str
     total: str
     most: str
-    bars: list[Bar]
+    data: str
 
 
 class UsagePage(TeamPage):
@@ -84,10 +75,9 @@ def _by_stream(streams: list[Stream], sizes: dict[int, StreamSize], first: date)
 
 
 def _plot(title: str, days: list[date], counts: list[int], told: Callable[[int], str]) -> Plot:
-    most = max(counts)
-    heights = [round(max(1.0, _HEIGHT * count / most), 1) if count else 0.0 for count in counts]
-    bars = [
-        Bar(day, 10 * nth, round(_HEIGHT - height, 1), height, f"{day}: {told(count)}")
-        for nth, (day, count, height) in enumerate(zip(days, counts, heights, strict=True))
-    ]
-    return Plot(title, told(sum(counts)), told(most), bars)
+    data = {
+        "days": [int(datetime.combine(day, time(), UTC).timestamp()) for day in days],
+        "counts": counts,
+        "told": [f"{day:%-d %b}: {told(count)}" for day, count in zip(days, counts, strict=True)],
+    }
+    return Plot(title, told(sum(counts)), told(max(counts)), orjson.dumps(data).decode())

@@ -83,7 +83,9 @@ class Visitor:
 
         def on_console(message: ConsoleMessage) -> None:
             # A refusal that a test provokes is told there too, and is no fault of the page.
-            if message.type == "error" and "the server responded with a status of 4" not in message.text:
+            if message.type == "error" and not re.search(
+                r"the server responded with a status of (4|503)", message.text
+            ):
                 self.misdeeds.append(f"said {message.text}")
 
         def on_dialog(dialog: Any) -> None:

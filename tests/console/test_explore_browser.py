@@ -331,3 +331,47 @@ def test_the_page_is_light(visitor: Visitor, service: Service, shop: Stream) -> 
     page.wait_for_load_state("networkidle")
     assert len(sizes) > 8
     assert sum(sizes.values()) < 150 * 1024
+
+
+def test_a_tab_that_nobody_sees_rests_and_catches_up(visitor: Visitor, service: Service) -> None:
+    stream = service.new_stream(f"rest-{secrets.token_hex(3)}")
+    ship(service, stream, [line(60, "first", level="INFO")])
+    with visitor.context.expect_event("request", lambda request: "/live" in request.url):
+        page = visitor.open(address(service, stream) + "?live=1")
+    seen(page, is_hidden=True)
+    ship(service, stream, [line(0, "meanwhile", level="INFO")])
+    with page.expect_request(re.compile("/live")):
+        seen(page, is_hidden=False)
+    expect(page.locator("#rows td.line")).to_have_text(["meanwhile", "first"])
+    # Who was away for long is shown the newest, not all that came.
+    page.clock.install()
+    seen(page, is_hidden=True)
+    page.clock.fast_forward("10:00")
+    with page.expect_request(re.compile(r"/\?last=1h&live=1")):
+        seen(page, is_hidden=False)
+
+
+def test_what_polls_rests_while_nobody_sees_it(visitor: Visitor) -> None:
+    page = visitor.context.new_page()
+    page.clock.install()
+    page.goto(f"{visitor.root}/streams/")
+    with page.expect_request(re.compile("/streams/$")):
+        page.clock.run_for(6000)
+    seen(page, is_hidden=True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.clock.run_for(60_000)
+    assert not asked
+    with page.expect_request(re.compile("/streams/$")):
+        seen(page, is_hidden=False)
+
+
+def seen(page: Page, *, is_hidden: bool) -> None:
+    """As the browser tells a page whose tab goes to the background, or comes back."""
+    page.evaluate(
+        """isHidden => {
+          Object.defineProperty(document, "hidden", {value: isHidden, configurable: true});
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        is_hidden,
+    )

@@ -1,6 +1,8 @@
 """What people do, in a real browser on a real service."""
 
 import base64
+import re
+from datetime import UTC, datetime
 
 import httpx
 from playwright.sync_api import Browser, Page, expect
@@ -38,6 +40,19 @@ def test_every_settings_page(visitor: Visitor) -> None:
         check_access(page)
         shoot(page, f"settings-{name}")
         page.close()
+
+
+def test_usage_is_plotted_and_told_under_the_pointer(visitor: Visitor) -> None:
+    page = visitor.open("settings/usage/")
+    for name in ("Events a day", "Bytes a day"):
+        plot = page.locator("figure.plot", has=page.get_by_role("heading", name=name))
+        expect(plot.locator("canvas")).to_be_visible()
+        box = plot.locator(".u-over").bounding_box()
+        assert box
+        page.mouse.move(box["x"] + box["width"] - 8, box["y"] + 20)
+        expect(plot.locator(".readout")).to_have_text(re.compile(rf"^{datetime.now(UTC):%-d %b}: "))
+    page.get_by_role("button", name="Light or dark").click()
+    expect(page.locator("figure.plot canvas")).to_have_count(2)
 
 
 def test_a_personal_token_is_made_copied_and_revoked(visitor: Visitor) -> None:
@@ -197,10 +212,12 @@ def test_a_builds_log_grows_while_one_looks_on(visitor: Visitor) -> None:
         shoot(page, "stream-live")
         page.get_by_role("link", name="b1").click()
         expect(page.get_by_text("step 1")).to_be_visible()
+        expect(page.locator("#build-state")).to_have_text("running")
         write_chunk(api, f"{path}/builds/b1", 16, b"step 2 <b>\n")
         expect(page.get_by_text("step 2 <b>")).to_be_visible()
         api.post(f"{path}/builds/b1/finish", json={"status": "succeeded"}).raise_for_status()
         expect(page.get_by_text("The end of the log")).to_be_visible()
+        expect(page.locator("#build-state")).to_have_text("succeeded")
     check_access(page)
     shoot(page, "build")
 

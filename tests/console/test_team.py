@@ -1,7 +1,9 @@
 """Members and roles, plan and usage, the audit list."""
 
+import json
 import re
 from datetime import UTC, datetime
+from html import unescape
 from uuid import uuid4
 
 import pytest
@@ -73,7 +75,10 @@ def test_usage_is_added_up_by_the_day_and_by_stream(person: Person) -> None:
     text = person.text("settings/usage/")
     assert "1,234" in text
     assert "4.0 KB" in text
-    assert text.count('class="behind"') == 60
+    [events, received] = [json.loads(unescape(one)) for one in re.findall(r'data-plot="([^"]+)"', text)]
+    assert len(events["days"]) == len(events["counts"]) == len(events["told"]) == 30
+    assert events["counts"][-2:] == [0, 1234]
+    assert received["told"][-1].endswith(": 4.0 KB")
 
 
 def test_the_audit_list_pages_and_filters(person: Person) -> None:

@@ -110,7 +110,7 @@ class ExplorePage(StreamPage):
         event = services.get_event(asked, self.search.line or 0, now=self.now)
         if event is None:
             return replace(view, notice="That line is gone: it was deleted, or retention took it.")
-        place, half = rows.place(event), rows.FIRST_ROWS // 2
+        place, half = rows.place(event), rows.PAGE_ROWS // 2
         newer = scrolling.beyond(asked, view.question, place, Direction.OLDEST_FIRST, limit=half, now=self.now)
         older = scrolling.beyond(asked, view.question, place, Direction.NEWEST_FIRST, limit=half, now=self.now)
         screen = replace(older, events=[*newer.events, event, *older.events])
@@ -232,7 +232,7 @@ class ExportPart(StreamPage):
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         if request.method == "HEAD":
             return HttpResponse(content_type=NDJSON, headers=headers)
-        return StreamingHttpResponse(exports.lines(export), content_type=NDJSON, headers=headers)
+        return StreamingHttpResponse(exports.lines(export, self.caller), content_type=NDJSON, headers=headers)
 
 
 def _read_place(text: str) -> Position:

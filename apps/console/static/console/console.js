@@ -1,5 +1,6 @@
 // What every page does: menus, dialogs, copying, the colour scheme, times, keys.
 import { bind, describe } from "./keyboard.js";
+import "./outage.js";
 import { tellTimes } from "./times.js";
 
 /** For who hears the page.

@@ -2,7 +2,8 @@
 import { announce, isZoneNew, write } from "../console.js";
 import { bind } from "../keyboard.js";
 import { Completion } from "./completion.js";
-import { inWords, part, parsed, text } from "./fetching.js";
+import { tellBack, tellOutage } from "../outage.js";
+import { Refusal, inWords, part, parsed, text } from "./fetching.js";
 import { Histogram } from "./histogram.js";
 import { Live } from "./live.js";
 import { Table } from "./table.js";
@@ -12,7 +13,7 @@ const LIVE_HISTOGRAM = 5000; // milliseconds
 const root = /** @type {HTMLElement} */ (document.getElementById("explore"));
 const openFacets = new Set(/** @type {string[]} */ ([]));
 const closedFacets = new Set(/** @type {string[]} */ ([]));
-/** @type {{ view: HTMLElement, table: Table, histogram: Histogram, completion: Completion, live: Live | null, timer: number }} */
+/** @type {{ view: HTMLElement, table: Table, histogram: Histogram, completion: Completion, live: Live | null, gone: AbortController }} */
 let now;
 let going = new AbortController();
 
@@ -21,8 +22,8 @@ function start() {
   const table = new Table(view, (row) => void showLine(row));
   const histogram = new Histogram(view, (address) => void go(address));
   const live = view.dataset.live === "1" ? new Live(view, table, () => void go(location.search, { push: false })) : null;
-  now = { view, table, histogram, completion: new Completion(view), live, timer: 0 };
-  if (live) now.timer = window.setInterval(() => { if (!document.hidden) void histogram.load(view.dataset.address ?? ""); }, LIVE_HISTOGRAM);
+  now = { view, table, histogram, completion: new Completion(view), live, gone: new AbortController() };
+  if (live) whileSeen(() => void histogram.load(view.dataset.address ?? ""), now.gone.signal);
   for (const facet of view.querySelectorAll("details.facet")) keepOpen(/** @type {HTMLDetailsElement} */ (facet));
   if (matchMedia("(max-width: 760px)").matches) view.querySelector(".drawer")?.removeAttribute("open");
   afterPaint(() => {
@@ -43,7 +44,16 @@ function stop() {
   now.histogram.stop();
   now.completion.stop();
   now.live?.stop();
-  clearInterval(now.timer);
+  now.gone.abort();
+}
+
+/** Again and again, but not while nobody looks on; and at once when somebody does again.
+ * @param {() => void} act @param {AbortSignal} signal */
+function whileSeen(act, signal) {
+  const seen = () => { if (!document.hidden) act(); };
+  const timer = setInterval(seen, LIVE_HISTOGRAM);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  document.addEventListener("visibilitychange", seen, { signal });
 }
 
 /** Facets are fetched when they are seen; which are open outlives the search.
@@ -89,13 +99,16 @@ async function go(address, { push = true } = {}) {
   let html = "";
   try {
     const answer = await part(address, going.signal);
+    if (answer.status >= 500) throw new Refusal("The service cannot answer at the moment.");
     if (!answer.ok && answer.status !== 422) return void location.assign(address);
     html = await answer.text();
   } catch (error) {
-    if (!going.signal.aborted) announce(inWords(error));
-    if (!going.signal.aborted) root.classList.remove("loading");
+    if (going.signal.aborted) return;
+    root.classList.remove("loading");
+    tellOutage(`${inWords(error)} You see what was there before.`, () => void go(address, { push }));
     return;
   }
+  tellBack();
   const focused = document.activeElement?.id;
   stop();
   root.replaceChildren(parsed(html));

@@ -1,10 +1,13 @@
 // The tail in the same table: new rows on top, a count of them while one looks elsewhere.
+import { tellBack, tellOutage } from "../outage.js";
 import { base, part } from "./fetching.js";
 import { Table } from "./table.js";
 
 // Of the rows that come many at a time no more are made than can be seen at once; who scrolls down finds the others.
 const MOST_ROWS = 100;
 const EVERY = 200; // milliseconds between two changes of the table: no more often than one can read
+const AGAIN = 2000; // milliseconds until a service that did not answer is asked again
+const LONG_AWAY = 20_000; // milliseconds; what came meanwhile may be too much to go through
 
 export class Live {
   /** @param {HTMLElement} view @param {Table} table @param {() => void} again fetches the whole view anew */
@@ -19,21 +22,49 @@ export class Live {
     this.count = 0; // of events that are not in the table, also those of which only the number is left
     this.timer = 0;
     this.gone = new AbortController();
-    const address = `live${view.dataset.address}&after=${view.dataset.place}`;
-    this.source = new EventSource(base() + address);
-    this.source.addEventListener("message", (event) => this.take(String(event.data)));
-    this.source.addEventListener("gap", (event) => this.tellGap(JSON.parse(event.data)));
-    this.source.addEventListener("end", (event) => this.tellEnd(JSON.parse(event.data).message));
-    this.source.addEventListener("error", () => { if (this.source.readyState === EventSource.CLOSED) void this.tellRefusal(address); });
+    this.address = view.dataset.address ?? "";
+    this.place = view.dataset.place ?? ""; // behind what has come
+    this.isOver = false;
+    this.leftAt = 0;
+    /** @type {EventSource | undefined} */
+    this.source = undefined;
+    if (!document.hidden) this.connect();
     this.pauseButton.hidden = false;
     const options = { signal: this.gone.signal };
+    document.addEventListener("visibilitychange", () => document.hidden ? this.leave() : this.comeBack(), options);
     this.pauseButton.addEventListener("click", () => this.pause(!this.isPaused), options);
     this.news.addEventListener("click", () => this.catchUp(), options);
     table.scroller.addEventListener("scroll", () => { if (table.isAtTop && this.count) this.soon(); }, { ...options, passive: true });
   }
 
+  connect() {
+    const address = `live${this.address}&after=${this.place}`;
+    const source = this.source = new EventSource(base() + address);
+    source.addEventListener("message", (event) => {
+      this.place = event.lastEventId || this.place;
+      this.take(String(event.data));
+    });
+    source.addEventListener("open", () => tellBack());
+    source.addEventListener("gap", (event) => this.tellGap(JSON.parse(event.data)));
+    source.addEventListener("end", (event) => this.tellEnd(JSON.parse(event.data)));
+    source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) void this.tellRefusal(address); });
+  }
+
+  /** Nobody looks on: a tab in the background keeps neither the service busy nor one of the browser's connections. */
+  leave() {
+    this.source?.close();
+    this.leftAt = Date.now();
+  }
+
+  comeBack() {
+    if (this.isOver) return;
+    const isAtTop = !this.isPaused && this.table.isAtTop && !this.table.hasNewer;
+    if (isAtTop && Date.now() - this.leftAt > LONG_AWAY) this.again();
+    else this.connect();
+  }
+
   stop() {
-    this.source.close();
+    this.source?.close();
     clearTimeout(this.timer);
     this.gone.abort();
   }
@@ -111,19 +142,27 @@ export class Live {
       : `${gap.missing.toLocaleString("en")} lines were deleted before they could be shown.`);
   }
 
-  /** @param {string} message */
-  tellEnd(message) {
-    this.source.close();
-    this.tellNote(message);
+  /** @param {{ reason?: string, message: string }} end */
+  tellEnd({ reason, message }) {
+    if (reason === "server_stopping") return; // another takes its place, and the browser asks for it by itself
+    this.source?.close();
+    this.isOver = true;
+    if (reason === "rights_ended") this.again(); // to the log-in, or to what may still be seen
+    else this.tellNote(message);
   }
 
   /** An EventSource does not say why it was refused.
    * @param {string} address */
   async tellRefusal(address) {
     const answer = await part(address, AbortSignal.timeout(5000)).catch(() => null);
+    if (this.gone.signal.aborted || document.hidden) return;
     if (answer?.ok) return this.again();
-    const problem = await answer?.json().catch(() => null);
-    this.tellEnd(problem?.message ?? "The service does not answer. Look again in a moment.");
+    if (answer && answer.status < 500) {
+      const problem = await answer.json().catch(() => null);
+      return this.tellEnd({ message: problem?.message ?? "This cannot be followed any more." });
+    }
+    tellOutage("The service does not answer. It is followed again as soon as it does.");
+    setTimeout(() => { if (!this.gone.signal.aborted && !document.hidden) this.connect(); }, AGAIN);
   }
 
   /** @param {string} text */
