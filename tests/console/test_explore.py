@@ -1,7 +1,10 @@
 """Explore and its parts, through Django: what is shown of a search, and what each click leads to."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from html import unescape
@@ -17,6 +20,7 @@ from apps.streams.models import Stream
 from tailsvc.events import Event
 from tailsvc.storage.base import Batch
 from tests.console.conftest import Person
+from tests.environment import ROOT
 from tests.factories.streams import delete_stream, make_stream
 from tests.isolation.test_matrix import whole
 
@@ -140,11 +144,13 @@ def test_a_line_is_summed_up_by_what_it_says(person: Person) -> None:
         Event(now() - 3, access, method="GET", path="/a", status=503, response_time_ms=12.0, ip="10.0.0.1"),
         Event(now() - 2, b'{"message":"late"}', message="late", service="web", attributes={"n": 1}),
         Event(now() - 1, b"1.1.1.1 - - GET /", path="/"),
+        Event(now(), b'{"m":1}', message="GET /b 404", method="GET", path="/b", status=404, response_time_ms=7.0),
     ])  # fmt: skip
     text = re.sub(r"<[^>]+>", "", explore.text("?columns=line").partition("<tbody")[2])
     assert "1.1.1.1 - - GET /" in text
     assert "late service=web n=1" in text
     assert "GET /a 503 12 ms ip=10.0.0.1" in text
+    assert "GET /b 404 response_time_ms=7" in text  # each once
 
 
 def test_a_line_of_megabytes_is_cut(person: Person) -> None:
@@ -162,6 +168,14 @@ def test_times_are_of_the_zone(person: Person) -> None:
     )
     assert (tokyo - utc) % 24 == 9
     assert "Times in UTC" in explore.text("?zone=No/Where")
+
+
+def test_zones_have_names_where_the_machine_has_none() -> None:
+    """As on a bare machine without /usr/share/zoneinfo."""
+    asked = "from apps.console.explore.windows import zone_named; print(zone_named('Europe/Berlin'))"
+    bare = {**os.environ, "PYTHONTZPATH": ""}
+    done = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, env=bare, capture_output=True, text=True, check=True)
+    assert done.stdout == "Europe/Berlin\n"
 
 
 # Scrolling

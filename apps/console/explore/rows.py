@@ -1,6 +1,6 @@
 """Events as rows of the table. Made by hand: a template costs several times as much, and a tail has many a second."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
@@ -23,8 +23,7 @@ _LEVEL_CLASSES = {
     "INFO": "info",
     **dict.fromkeys(("DEBUG", "TRACE"), "debug"),
 }
-# What is said already where a line is summed up.
-_SAID = {"level", "message", "is_bot", "status_class", "method", "path", "status", "response_time_ms"}
+_OF_REQUEST = ("method", "path", "status", "response_time_ms")
 _BESIDE = ("service", "host", "ip", "user_agent", "referrer", "replica", "container", "src", "filename", "trace_id")
 
 
@@ -133,11 +132,13 @@ def _beside(event: Event, most: int) -> Iterator[tuple[str, str]]:
 
 
 def _pairs(event: Event) -> Iterator[tuple[str, object]]:
+    """Of a request, what the message does not tell already."""
     if event.message is not None:
-        names: Sequence[str] = ("method", "path", "status", "response_time_ms", *_BESIDE)
-    else:
-        names = _BESIDE
-    for name in names:
+        for name in _OF_REQUEST:
+            value = getattr(event, name)
+            if value is not None and facet_text(value) not in event.message:
+                yield name, value
+    for name in _BESIDE:
         value = getattr(event, name)
         if value is not None:
             yield name, value
