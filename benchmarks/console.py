@@ -238,7 +238,7 @@ def _browser() -> Iterator[Any]:
     except Unavailable as error:
         raise Failed(str(error)) from error
     with sync_playwright() as playwright:
-        environment = {**os.environ, **tree.environment()}
+        environment: dict[str, str | float | bool] = {**os.environ, **tree.environment()}
         browser = playwright.chromium.launch(executable_path=tree.find(files[0]), env=environment)
         yield browser
         browser.close()
