@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -208,7 +209,7 @@ def test_a_watch_goes_on_behind_a_restart_of_the_web_server(kubectl: Kubectl, se
     again = kubectl.command("get", "--raw", f"{path}?watch=true&resourceVersion={seen}&timeoutSeconds=60")
     with subprocess.Popen(again, stdout=subprocess.PIPE, text=True) as watching:
         assert watching.stdout
-        events = [json.loads(line) for line, _ in zip(watching.stdout, range(2), strict=False)]
+        events = [json.loads(line) for line in islice(watching.stdout, 2)]
         watching.kill()
     assert [event["type"] for event in events] == ["MODIFIED", "DELETED"]
     assert [event["object"]["metadata"]["labels"]["colour"] for event in events] == ["red", "red"]
