@@ -45,7 +45,7 @@ def kubectl(config: Path, request: pytest.FixtureRequest) -> list[str]:
 
 def test_kubectl_reads_pods_and_logs(cluster: RunningCluster, kubectl: list[str]) -> None:
     def ask(*arguments: str) -> str:
-        done = subprocess.run([*kubectl, *arguments], capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run([*kubectl, *arguments], capture_output=True, text=True, timeout=180, check=False)
         return done.stdout + done.stderr
 
     model = cluster.model
@@ -121,9 +121,9 @@ def test_it_answers_again_on_its_port(cluster: RunningCluster, kubectl: list[str
     cluster.model.add_pod("web-1", start=True)
     cluster.stop()
     asked = [*kubectl, "get", "pods", "-o", "name", "--request-timeout=5s"]
-    refused = subprocess.run(asked, capture_output=True, text=True, timeout=60, check=False)
+    refused = subprocess.run(asked, capture_output=True, text=True, timeout=180, check=False)
     assert "refused" in refused.stderr
     cluster.start()
     started = time.monotonic()
-    assert subprocess.run(asked, capture_output=True, text=True, timeout=60, check=True).stdout == "pod/web-1\n"
+    assert subprocess.run(asked, capture_output=True, text=True, timeout=180, check=True).stdout == "pod/web-1\n"
     assert time.monotonic() - started < 5

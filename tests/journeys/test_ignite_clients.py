@@ -59,7 +59,7 @@ def calling(buf: Path, service: Service, call: str, data: Any, *, token: str | N
 
 def call(buf: Path, service: Service, name: str, data: Any, **kwargs: Any) -> subprocess.CompletedProcess[str]:
     command = calling(buf, service, name, data, **kwargs)
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
 
 
 def answered(buf: Path, service: Service, name: str, data: Any) -> Any:
@@ -74,7 +74,7 @@ def curled(service: Service, path: str, *options: str) -> Sequence[str]:
 
 
 def over_http(service: Service, path: str, *options: str) -> Any:
-    done = subprocess.run(curled(service, path, *options), capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(curled(service, path, *options), capture_output=True, text=True, check=True, timeout=180)
     return json.loads(done.stdout)
 
 
@@ -104,7 +104,7 @@ def next_object(process: "subprocess.Popen[bytes]") -> Any:
 def test_reflection_tells_every_method(buf: Path, service: Service) -> None:
     command = [buf, "curl", "--protocol", "grpc", "--http2-prior-knowledge", "--list-methods"]
     place = f"http://127.0.0.1:{service.grpc_port}"
-    done = subprocess.run([*command, place], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([*command, place], capture_output=True, text=True, check=False, timeout=180)
     assert done.returncode == 0, done.stderr
     calls = ("GetAppLogs", "StreamAppLogs", "GetAppEvents", "StreamAppEvents", "ListAppReplicas", "GetBuildLog")
     told = set(done.stdout.split())

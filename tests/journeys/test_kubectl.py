@@ -46,7 +46,7 @@ class Kubectl:
     def __call__(self, *arguments: str, stdin: str = "", code: int | None = 0) -> str:
         """What it printed; with another code than 0, also what it complained of."""
         done = subprocess.run(
-            self.command(*arguments), input=stdin, capture_output=True, text=True, timeout=60, check=False
+            self.command(*arguments), input=stdin, capture_output=True, text=True, timeout=180, check=False
         )
         assert code is None or done.returncode == code, f"{arguments}: {done.stdout}{done.stderr}"
         return done.stdout + (done.stderr if code != 0 else "")

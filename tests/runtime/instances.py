@@ -104,13 +104,13 @@ class Instance:
         self.address = found[0]
         return self.address
 
-    def get(self, path: str = "/livez") -> str:
-        with urllib.request.urlopen(self.address + path, timeout=2) as answer:
+    def get(self, path: str = "/livez", *, timeout: float = PATIENCE_SECONDS) -> str:
+        with urllib.request.urlopen(self.address + path, timeout=timeout) as answer:
             return answer.read().decode()
 
     def answers(self) -> bool:
         try:
-            self.get()
+            self.get(timeout=2)
         except OSError:
             return False
         return True

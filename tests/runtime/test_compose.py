@@ -110,7 +110,7 @@ class Stack:
             cwd=self.folder,
             capture_output=True,
             check=False,
-            timeout=60,
+            timeout=180,
         )
         return checked.returncode == 0
 

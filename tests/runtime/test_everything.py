@@ -47,7 +47,7 @@ def tailsvc(home: Path, *arguments: str, stdin: str = "") -> subprocess.Complete
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 
@@ -134,7 +134,7 @@ def test_a_kubeconfig_works_at_once_and_shows_no_token_to_ps(first: Instance, fo
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert asked.returncode == 0, asked.stderr
     assert [one["name"] for one in json.loads(asked.stdout)["data"]] == ["first"]
@@ -178,7 +178,7 @@ def test_grpc_answers_as_soon_as_the_welcome_is_printed(first: Instance) -> None
 def test_a_second_server_does_not_share_the_port_of_grpc(first: Instance) -> None:
     command = [sys.executable, "-m", "config.grpc", "--port", str(grpc_port(first))]
     env = environment({"TAILSVC_SECRET_KEY": "x", "DATABASE_URL": first.state.database_url})
-    second = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    second = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=180)
     assert second.returncode == 1
     assert f"cannot listen on 127.0.0.1, port {grpc_port(first)}" in second.stderr
 

@@ -48,14 +48,14 @@ def tailsvc(service: Instance, *arguments: str, env: Mapping[str, str] = {}) -> 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 
 def call(service: Instance, method: str, path: str, body: bytes = b"", *, token: str = "") -> Any:
     headers = {"Authorization": f"Bearer {token or service.home.secret('token')}", "Content-Type": "application/json"}
     request = urllib.request.Request(service.address + path, body or None, headers, method=method)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         text = answer.read()
     return json.loads(text) if text else None
 
