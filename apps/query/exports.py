@@ -2,7 +2,7 @@
 
 Between two pages nothing is held: no transaction, no thread, and no more than the page that is being sent. The first
 page is read before the answer begins, so that what can be refused is refused; whatever goes wrong later breaks the
-connection, so that nobody takes a part for the whole.
+connection, so that nobody takes a part for the whole. So does the end of the caller's rights.
 """
 
 import asyncio
@@ -14,12 +14,16 @@ from uuid import UUID
 import orjson
 import structlog
 
+from apps.accounts.callers import Caller
 from apps.engine import store
 from apps.http import metrics
+from apps.http.streaming import PIECE_BYTES
 from apps.query import walks
 from apps.query.questions import Question
 from apps.query.rendering import render_event
 from apps.query.walks import Asked, Walk
+from apps.tail.ends import Ended, Interruption
+from apps.tail.following import following
 from tailsvc import limits
 from tailsvc.errors import CursorExpired
 from tailsvc.queries import Direction, Incomplete, Page, Position, Scan
@@ -62,21 +66,32 @@ def begin(stream: Asked, question: Question, *, after: Position | None, now: dat
     return Export(stream.ref, head.epoch, walks.cursor_text(stream, walk, place, head), first)
 
 
-async def lines(export: Export) -> AsyncIterator[bytes]:
+async def lines(export: Export, caller: Caller) -> AsyncIterator[bytes]:
     """A client that hangs up ends it where it waits: here, or at the `yield`."""
+    interruption = Interruption()
+    with following().looked_on(caller, export.stream, interruption):
+        try:
+            async for text in _pages(export):
+                for start in range(0, len(text), PIECE_BYTES):
+                    interruption.check()
+                    yield text[start : start + PIECE_BYTES]
+        except Ended as reason:
+            _log.info("export ended", stream=export.stream.stream_id, reason=reason.reason)
+            raise
+        except Exception as error:
+            _log.error("export broken off", stream=export.stream.stream_id, error=repr(error))
+            raise
+
+
+async def _pages(export: Export) -> AsyncIterator[bytes]:
     piece = export.first
     while True:
         if piece.incomplete:
             _log.warning("export is incomplete", stream=export.stream.stream_id, missing=list(piece.incomplete))
-        if piece.lines:
-            yield piece.lines
+        yield piece.lines
         if piece.following is None:
             return
-        try:
-            piece = await asyncio.to_thread(_read, export.stream, export.epoch, piece.following)
-        except Exception as error:
-            _log.error("export broken off", stream=export.stream.stream_id, error=repr(error))
-            raise
+        piece = await asyncio.to_thread(_read, export.stream, export.epoch, piece.following)
 
 
 def _walk(stream: Asked, question: Question, now: datetime) -> Walk:

@@ -210,4 +210,4 @@ class LogExport(QueryView):
             headers["X-Export-Incomplete"] = str(len(export.first.incomplete))
         if request.method == "HEAD":  # the server would read the whole export to send nothing of it
             return HttpResponse(content_type=NDJSON, headers=headers)
-        return StreamingHttpResponse(exports.lines(export), content_type=NDJSON, headers=headers)
+        return StreamingHttpResponse(exports.lines(export, self.caller), content_type=NDJSON, headers=headers)

@@ -40,3 +40,18 @@ class ServerStopping(Ended):
 
     def __init__(self) -> None:
         super().__init__("The server is being stopped; connect again.")
+
+
+class Interruption:
+    """For who does not wait, and asks now and then whether to go on."""
+
+    def __init__(self) -> None:
+        self._reason: Exception | None = None
+
+    def end(self, reason: Exception) -> None:
+        self._reason = reason
+
+    def check(self) -> None:
+        """Raises Ended."""
+        if self._reason is not None:
+            raise self._reason

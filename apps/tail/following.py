@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import Context
 from dataclasses import dataclass
 from functools import cache
 from typing import Protocol, TypeVar
@@ -74,7 +75,7 @@ class Following:
             start = await self._hub.in_thread(lambda: begin(store()))
             follower = self._hub.follow(stream, start, condition, render)
             try:
-                with self._looked_on(caller, Ability.STREAMS_READ, stream, follower):
+                with self.looked_on(caller, stream, follower):
                     yield follower
             finally:
                 follower.close()
@@ -89,15 +90,32 @@ class Following:
     ) -> AsyncIterator[None]:
         """A follower of something else than a stream's events. Raises Problem 429."""
         async with self._place(caller):
-            with self._looked_on(caller, ability, stream, follower):
+            with self.looked_on(caller, stream, follower, ability):
                 yield
+
+    @contextmanager
+    def looked_on(
+        self,
+        caller: Caller,
+        stream: StreamRef | None,
+        follower: "Endable",
+        ability: Ability = Ability.STREAMS_READ,
+    ) -> Iterator[None]:
+        """It is ended once the caller may not read any more, or the stream is deleted, or the server stops. Not counted
+        against the plan: that is for who waits for what comes."""
+        self._run()
+        self._standing[follower] = _Standing(key_of(caller), ability, stream)
+        listener().start()
+        try:
+            yield
+        finally:
+            del self._standing[follower]
 
     @asynccontextmanager
     async def _place(self, caller: Caller) -> AsyncIterator[None]:
         """One of those that the plan allows."""
         if self._is_stopping:
             raise ServerStopping
-        self._run()
         await asyncio.to_thread(self._quota.take, caller.team_id, caller.plan.max_followers)
         metrics.FOLLOWERS.inc()
         try:
@@ -105,17 +123,6 @@ class Following:
         finally:
             self._quota.give_back(caller.team_id)
             metrics.FOLLOWERS.dec()
-
-    @contextmanager
-    def _looked_on(
-        self, caller: Caller, ability: Ability, stream: StreamRef | None, follower: "Endable"
-    ) -> Iterator[None]:
-        self._standing[follower] = _Standing(key_of(caller), ability, stream)
-        listener().start()
-        try:
-            yield
-        finally:
-            del self._standing[follower]
 
     @property
     def is_followed(self) -> bool:
@@ -139,13 +146,15 @@ class Following:
 
     def _run(self) -> None:
         if self._looking is None:
-            self._looking = asyncio.ensure_future(self._look_on())
+            # In no context: that of the request that happens to be the first would be kept for ever.
+            self._looking = asyncio.get_running_loop().create_task(self._look_on(), context=Context())
 
     async def _look_on(self) -> None:
         while True:
             await asyncio.sleep(STANDING_SECONDS)
             try:
                 await self._look()
+                await asyncio.to_thread(self._quota.renew)
             except Exception as error:  # noqa: BLE001 (the database may be away; they are looked at again soon)
                 _log.warning("the rights of followers could not be looked at", error=repr(error))
 
@@ -156,7 +165,6 @@ class Following:
         ended = await asyncio.to_thread(_ended, standing)
         for follower, reason in ended.items():
             follower.end(reason)
-        await asyncio.to_thread(self._quota.renew)
 
 
 _followings: dict[asyncio.AbstractEventLoop, Following] = {}

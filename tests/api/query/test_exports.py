@@ -2,7 +2,7 @@
 
 import asyncio
 import gc
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import orjson
@@ -10,12 +10,15 @@ import pytest
 
 from apps.engine import store
 from apps.query import exports
+from apps.tail import following
+from apps.tail.ends import RightsEnded
 from tailsvc.errors import StorageUnavailable
 from tailsvc.events import Event
 from tailsvc.queries import Page, Scan
 from tailsvc.storage.base import StreamRef
 from tests.api.query.asking import address, clause
 from tests.asgi import Answer, Asgi
+from tests.factories.accounts import revoke
 from tests.factories.streams import World, lines, make_stream, make_world, now_micros
 
 pytestmark = pytest.mark.contract
@@ -50,8 +53,6 @@ async def hang_up_at_the_first_part(path: str, world: World) -> None:
     """Takes nothing more once the first lines came, and then is gone."""
     from config.asgi import application
 
-    headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {world.token}".encode())]
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
     asked, gone = asyncio.Event(), asyncio.Event()
 
     async def receive() -> dict[str, Any]:
@@ -66,7 +67,40 @@ async def hang_up_at_the_first_part(path: str, world: World) -> None:
             gone.set()
             await asyncio.Event().wait()
 
-    await application(scope, receive, send)
+    await application(scope_of(path, world), receive, send)
+
+
+async def read_slowly(path: str, world: World, read: list[bytes], *, then: Callable[[], None]) -> None:
+    """A part at a time, which are kept in `read`; behind the first, `then` is done."""
+    from config.asgi import application
+
+    asked = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        if asked.is_set():
+            await asyncio.Event().wait()
+        asked.set()
+        return {"type": "http.request"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message.get("body"):
+            if not read:
+                await asyncio.to_thread(then)
+            read.append(message["body"])
+            await asyncio.sleep(0.02)  # as slow as the client is
+
+    await application(scope_of(path, world), receive, send)
+
+
+def scope_of(path: str, world: World) -> dict[str, Any]:
+    headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {world.token}".encode())]
+    return {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
+
+
+def forget_the_loop() -> None:
+    """A closed one is kept until somebody follows on another one, and with it the request that has failed."""
+    following._followings.clear()
+    gc.collect()
 
 
 def place(event: Any) -> str:
@@ -280,7 +314,21 @@ def test_an_error_on_the_way_breaks_the_connection(
     Scans(monkeypatch, fails_from=3)
     with pytest.raises(StorageUnavailable):
         export(asgi, world)
-    gc.collect()
+    forget_the_loop()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # as above
+def test_a_revoked_token_breaks_it_off(asgi: Asgi, world: World, now: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exports, "PAGE_BYTES", 10_000)
+    monkeypatch.setattr(following, "STANDING_SECONDS", 0.05)
+    world.append(lines(EVENTS, start=now - HOUR))
+    read: list[bytes] = []
+    with pytest.raises(RightsEnded):
+        asyncio.run(
+            read_slowly(f"/api/streams/{world.stream.uuid}/export", world, read, then=lambda: revoke(world.token))
+        )
+    assert 1 < len(b"".join(read).splitlines()) < EVENTS
+    forget_the_loop()
 
 
 def test_a_client_that_hangs_up_ends_the_walk(
