@@ -1,12 +1,13 @@
 """How many lines, when and of which kind: what the histogram draws."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from apps.console.explore.rows import level_class
 from apps.query import scrolling, summaries
 from apps.query.questions import Question
 from apps.query.walks import Asked
+from tailsvc.filters import EVERYTHING
 from tailsvc.queries import Direction, Position, Selection, Split
 
 # Drawn from the ground up, so that what matters stands on firm ground.
@@ -58,11 +59,15 @@ def draw(stream: Asked, question: Question, *, now: datetime) -> Drawing:
 
 
 def _within_what_is_there(stream: Asked, question: Question, now: datetime) -> Selection:
-    """Without a start, from the oldest event on: retention may reach back to when there was nothing."""
+    """Without a start, from the stream's oldest event on: retention may reach back to when there was nothing.
+
+    Whatever the search finds of it, so that the same stretch is drawn while somebody narrows it down.
+    """
     selection = summaries.closed_selection(stream, question, now=now)
     if question.start_ms is not None:
         return selection
     before = Position(selection.start or 0, 0)
-    found = scrolling.beyond(stream, question, before, Direction.OLDEST_FIRST, limit=1, now=now).events
+    everything = replace(question, filter=EVERYTHING)
+    found = scrolling.beyond(stream, everything, before, Direction.OLDEST_FIRST, limit=1, now=now).events
     start = found[0].event.timestamp if found else selection.end
     return Selection(max(selection.start or 0, start or 0), selection.end, selection.filter, selection.as_of)
