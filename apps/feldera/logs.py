@@ -27,11 +27,10 @@ from apps.feldera.errors import FelderaError, in_form, too_many_followers
 from apps.feldera.pipelines import find_pipeline, pipeline_name
 from apps.feldera.tenancy import HEADER, check_tenant
 from apps.http import metrics, problems
-from apps.http.asgi import Receive, Scope, Send, answer_problem, headers_of
+from apps.http.asgi import Receive, Scope, Send, answer_problem, headers_of, text_of
 from apps.http.problems import Problem, problem_of
-from apps.http.request_id import new_request_id
 from apps.http.routing import Params
-from apps.http.streaming import Reply, replying
+from apps.http.streaming import Reply, answering
 from apps.query.throttling import count_request
 from apps.query.walks import micros
 from apps.tail.ends import Ended, RightsEnded, ServerStopping, StreamDeleted
@@ -121,16 +120,8 @@ class _CountedText(_Text):
 
 
 async def logs(scope: Scope, receive: Receive, send: Send, params: Params) -> None:
-    headers = headers_of(scope)
-    request_id = new_request_id(_text(headers, b"x-request-id"))
-    async with replying(scope, receive, send) as reply:
-        try:
-            await _answer(scope, headers, params["pipeline_name"], reply, request_id)
-        except Exception as error:  # noqa: BLE001 (the last door: nothing may pass it unanswered)
-            problem = _problem(error)
-            metrics.REQUESTS.labels("GET", ROUTE, str(problem.status_code)).inc()
-            if not reply.is_started:
-                await answer_problem(send, problem, request_id=request_id)
+    async with answering(scope, receive, send, route=ROUTE, problem=_problem) as (reply, request_id):
+        await _answer(scope, headers_of(scope), params["pipeline_name"], reply, request_id)
 
 
 async def refuse(send: Send, problem: Problem, request_id: str) -> None:
@@ -175,10 +166,10 @@ async def _open(asked: _Logs, begun: CatchUp, reply: Reply, request_id: str) -> 
 def _understand(headers: Mapping[bytes, bytes], name: str, query: QueryDict) -> _Logs:
     """In a thread: it asks the database."""
     try:
-        caller = authenticate_bearer(_text(headers, b"authorization"))
+        caller = authenticate_bearer(text_of(headers, b"authorization"))
         if Ability.STREAMS_READ not in caller.abilities:
             raise lacks(Ability.STREAMS_READ)
-        check_tenant(caller, _text(headers, HEADER.lower().encode()))
+        check_tenant(caller, text_of(headers, HEADER.lower().encode()))
         question = read_question(query)
         if not question.follow:
             count_request(caller)
@@ -223,11 +214,6 @@ def _problem(error: Exception) -> FelderaError:
     if problem is not None and isinstance(error, TooManyFollowers):
         return too_many_followers(problem)
     return in_form(problem or problems.unforeseen())
-
-
-def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")
 
 
 def _now() -> datetime:

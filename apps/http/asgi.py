@@ -23,6 +23,12 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return dict(scope["headers"])
 
 
+def text_of(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
+    """None where the header is absent; `name` is in lower case."""
+    value = headers.get(name)
+    return None if value is None else value.decode("latin-1")
+
+
 async def answer(
     send: Send,
     status: int,

@@ -4,7 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 
-from apps.http.asgi import Receive, Scope, Send
+from apps.http import metrics
+from apps.http.asgi import Receive, Scope, Send, answer_problem, headers_of, text_of
+from apps.http.problems import Problem
+from apps.http.request_id import new_request_id
 
 # A client whose socket took nothing for so long does not read.
 SLOW_SECONDS = 10.0
@@ -91,6 +94,23 @@ async def replying(scope: Scope, receive: Receive, send: Send) -> AsyncIterator[
         yield reply
     finally:
         listening.cancel()
+
+
+@asynccontextmanager
+async def answering(
+    scope: Scope, receive: Receive, send: Send, *, route: str, problem: Callable[[Exception], Problem]
+) -> AsyncIterator[tuple[Reply, str]]:
+    """A reply and its request's id. The last door of a live endpoint: what goes wrong before anything was sent is
+    answered, with what `problem` makes of it."""
+    request_id = new_request_id(text_of(headers_of(scope), b"x-request-id"))
+    async with replying(scope, receive, send) as reply:
+        try:
+            yield reply, request_id
+        except Exception as error:  # noqa: BLE001 (nothing may pass unanswered)
+            found = problem(error)
+            metrics.REQUESTS.labels("GET", route, str(found.status_code)).inc()
+            if not reply.is_started:
+                await answer_problem(send, found, request_id=request_id)
 
 
 async def _listen(receive: Receive, reply: Reply) -> None:

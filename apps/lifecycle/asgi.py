@@ -5,7 +5,7 @@ for the whole.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import structlog
@@ -19,13 +19,12 @@ from apps.accounts.authentication import authenticate_bearer
 from apps.accounts.callers import Caller
 from apps.accounts.permissions import lacks
 from apps.accounts.scope import team_scope
-from apps.http import problems
-from apps.http.asgi import Receive, Scope, Send, answer_problem, headers_of
+from apps.http import metrics, problems
+from apps.http.asgi import Receive, Scope, Send, headers_of, text_of
 from apps.http.parameters import whole_number
 from apps.http.problems import Problem, problem_of
-from apps.http.request_id import new_request_id
 from apps.http.routing import Params
-from apps.http.streaming import Reply, replying
+from apps.http.streaming import Reply, answering
 from apps.lifecycle import builds, limits
 from apps.lifecycle.following import ChangeFollower, change_follower, follow_build
 from apps.lifecycle.models import BuildLog
@@ -46,22 +45,16 @@ class _Asked:
 
 
 async def follow(scope: Scope, receive: Receive, send: Send, params: Params) -> None:
-    headers = headers_of(scope)
-    request_id = new_request_id(_text(headers, b"x-request-id"))
-    async with replying(scope, receive, send) as reply:
-        try:
-            query = QueryDict(scope["query_string"])
-            asked = await asyncio.to_thread(_understand, _text(headers, b"authorization"), params, query)
-            await _follow(asked, reply, request_id)
-        except Exception as error:  # noqa: BLE001 (the last door: nothing may pass it unanswered)
-            problem = _problem(error)
-            if not reply.is_started:
-                await answer_problem(send, problem, request_id=request_id)
+    async with answering(scope, receive, send, route=ROUTE, problem=_problem) as (reply, request_id):
+        query = QueryDict(scope["query_string"])
+        asked = await asyncio.to_thread(_understand, text_of(headers_of(scope), b"authorization"), params, query)
+        await _follow(asked, reply, request_id)
 
 
 async def _follow(asked: _Asked, reply: Reply, request_id: str) -> None:
     async with change_follower(asked.caller, asked.build.stream.ref) as follower:
         reply.on_gone = lambda: follower.end(ClientGone())
+        metrics.REQUESTS.labels("GET", ROUTE, "200").inc()
         await reply.start(_TEXT, {"X-Request-Id": request_id})
         await serve_pieces(reply, _bytes(follower, asked), _broken)
 
@@ -94,8 +87,3 @@ def _problem(error: Exception) -> Problem:
     if problem is None and not isinstance(error, Ended):
         _log.error("following a build failed", exc_info=error)
     return problem or problems.unforeseen()
-
-
-def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")

@@ -25,7 +25,7 @@ from apps.accounts.api import in_http
 from apps.accounts.authentication import authenticate_bearer
 from apps.accounts.permissions import lacks
 from apps.http import metrics, problems
-from apps.http.asgi import JSON, Endpoint, Receive, Scope, Send, answer, headers_of
+from apps.http.asgi import JSON, Endpoint, Receive, Scope, Send, answer, headers_of, text_of
 from apps.http.problems import Problem, problem_of
 from apps.http.rendering import json_text
 from apps.http.request_id import new_request_id
@@ -90,7 +90,7 @@ def _taken(scope: Scope, headers: dict[bytes, bytes]) -> _Request | None:
     address, _, what = path[len(PREFIX) :].partition("/")
     if what not in READS or not address or not _is_plain(scope, headers):
         return None
-    return _Request(what, address, _text(headers, b"authorization"), scope["query_string"].decode("ascii"))
+    return _Request(what, address, text_of(headers, b"authorization"), scope["query_string"].decode("ascii"))
 
 
 def _is_plain(scope: Scope, headers: dict[bytes, bytes]) -> bool:
@@ -117,7 +117,7 @@ def _is_our_host(host: bytes) -> bool:
 
 async def _serve(request: _Request, headers: dict[bytes, bytes], send: Send) -> None:
     started = time.perf_counter()
-    request_id = new_request_id(_text(headers, b"x-request-id"))
+    request_id = new_request_id(text_of(headers, b"x-request-id"))
     work = partial(copy_context().run, _answer, request, request_id)
     done = await asyncio.get_running_loop().run_in_executor(_readers, work)
     await answer(
@@ -168,8 +168,3 @@ def _problem(error: Exception) -> Problem:
 @cache
 def _answers(route: str, status: int) -> Counter:
     return metrics.REQUESTS.labels("GET", route, str(status))
-
-
-def _text(headers: dict[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")

@@ -19,11 +19,10 @@ from apps.accounts.authentication import authenticate_bearer
 from apps.accounts.callers import Caller
 from apps.accounts.permissions import lacks
 from apps.http import metrics, problems
-from apps.http.asgi import Receive, Scope, Send, answer_problem, headers_of
+from apps.http.asgi import Receive, Scope, Send, headers_of, text_of
 from apps.http.problems import Problem, problem_of
-from apps.http.request_id import new_request_id
 from apps.http.routing import Params
-from apps.http.streaming import Reply, replying
+from apps.http.streaming import Reply, answering
 from apps.query.questions import TailQuestion, read_tail
 from apps.query.rendering import NDJSON, render_event
 from apps.query.walks import Asked, micros
@@ -127,23 +126,15 @@ _FORMS: dict[str, _Form] = {SSE: _Sse(), NDJSON: _Ndjson()}
 
 
 async def tail(scope: Scope, receive: Receive, send: Send, params: Params) -> None:
-    headers = headers_of(scope)
-    request_id = new_request_id(_text(headers, b"x-request-id"))
-    async with replying(scope, receive, send) as reply:
-        try:
-            await _tail(scope, headers, params["stream"], reply, request_id)
-        except Exception as error:  # noqa: BLE001 (the last door: nothing may pass it unanswered)
-            problem = _problem(error)
-            metrics.REQUESTS.labels("GET", ROUTE, str(problem.status_code)).inc()
-            if not reply.is_started:
-                await answer_problem(send, problem, request_id=request_id)
+    async with answering(scope, receive, send, route=ROUTE, problem=_problem) as (reply, request_id):
+        await _tail(scope, headers_of(scope), params["stream"], reply, request_id)
 
 
 async def _tail(scope: Scope, headers: Mapping[bytes, bytes], address: str, reply: Reply, request_id: str) -> None:
-    form = _form(_text(headers, b"accept") or "*/*")
+    form = _form(text_of(headers, b"accept") or "*/*")
     query = QueryDict(scope["query_string"])
-    resumed = _text(headers, b"last-event-id")
-    tail = await asyncio.to_thread(_understand, _text(headers, b"authorization"), address, query, resumed)
+    resumed = text_of(headers, b"last-event-id")
+    tail = await asyncio.to_thread(_understand, text_of(headers, b"authorization"), address, query, resumed)
     begun = _Begun()
     condition, begin = tail.question.condition, partial(_begin, tail, begun)
     async with following().follow(tail.caller, tail.asked.ref, begin, condition, form.events) as follower:
@@ -211,8 +202,3 @@ def _problem(error: Exception) -> Problem:
     if problem is None:
         _log.error("tail failed", exc_info=error)
     return problem or problems.unforeseen()
-
-
-def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")

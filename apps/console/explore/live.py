@@ -34,11 +34,10 @@ from apps.console.explore.rows import Looks, row
 from apps.console.explore.search import read_search
 from apps.console.pages import caller_of
 from apps.http import metrics, problems
-from apps.http.asgi import Receive, Scope, Send, answer_problem, headers_of
+from apps.http.asgi import Receive, Scope, Send, headers_of, text_of
 from apps.http.problems import Problem, problem_of
-from apps.http.request_id import new_request_id
 from apps.http.routing import Params
-from apps.http.streaming import Reply, replying
+from apps.http.streaming import Reply, answering
 from apps.query.walks import Asked, micros
 from apps.streams.lookups import recent_stream
 from apps.tail.ends import Ended
@@ -101,16 +100,8 @@ def renderer(looks: Looks) -> Render:
 
 
 async def live(scope: Scope, receive: Receive, send: Send, params: Params) -> None:
-    headers = headers_of(scope)
-    request_id = new_request_id(_text(headers, b"x-request-id"))
-    async with replying(scope, receive, send) as reply:
-        try:
-            await _live(scope, headers, params, reply, request_id)
-        except Exception as error:  # noqa: BLE001 (the last door: nothing may pass it unanswered)
-            problem = _problem(error)
-            metrics.REQUESTS.labels("GET", ROUTE, str(problem.status_code)).inc()
-            if not reply.is_started:
-                await answer_problem(send, problem, request_id=request_id)
+    async with answering(scope, receive, send, route=ROUTE, problem=_problem) as (reply, request_id):
+        await _live(scope, headers_of(scope), params, reply, request_id)
 
 
 async def _live(scope: Scope, headers: Mapping[bytes, bytes], params: Params, reply: Reply, request_id: str) -> None:
@@ -129,12 +120,12 @@ async def _live(scope: Scope, headers: Mapping[bytes, bytes], params: Params, re
 def _understand(headers: Mapping[bytes, bytes], params: Params, query: QueryDict) -> _Request:
     """In a thread: it asks the database."""
     try:
-        cookies = _cookies(_text(headers, b"cookie") or "")
+        cookies = _cookies(text_of(headers, b"cookie") or "")
         caller = _caller(cookies, params["team"])
         asked = Asked.of(recent_stream(caller.team_id, params["stream"]), caller.plan)
         zone = cookies.get("zone", "")
         search = read_search(query, dict(query.lists()), zone=zone)
-        after = _text(headers, b"last-event-id") or query.get("after")
+        after = text_of(headers, b"last-event-id") or query.get("after")
         return _Request(
             caller,
             asked,
@@ -188,8 +179,3 @@ def _problem(error: Exception) -> Problem:
     if problem is None:
         _log.error("live view failed", exc_info=error)
     return problem or problems.unforeseen()
-
-
-def _text(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return None if value is None else value.decode("latin-1")
