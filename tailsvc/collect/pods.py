@@ -40,12 +40,14 @@ def selected(containers: Iterable[Container], only: Collection[str], ignore: Col
 
 
 def containers_of(pod: Pod) -> Iterator[Container]:
-    """Init containers first."""
+    """Init containers first. Raises ValueError for a name that is no text: what is stored is named by it."""
     spec, status = pod.get("spec") or {}, pod.get("status") or {}
     for specs, statuses in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
         found = {one["name"]: one for one in status.get(statuses) or ()}
         for declared in spec.get(specs) or ():
             name = declared["name"]
+            if not isinstance(name, str):
+                raise ValueError(f"a container's name is {name!r}"[:100])
             yield _container(name, found.get(name) or {}, is_init=specs == "initContainers")
 
 

@@ -64,6 +64,12 @@ def test_only_wins_over_ignore(only: tuple[str, ...], ignore: tuple[str, ...], n
     assert "".join(one.name for one in selected(containers_of(pod(**STATUSES)), only, ignore)) == names
 
 
+@pytest.mark.parametrize("name", [5, None, True, ["a"], {"a": 1}])
+def test_a_container_s_name_is_a_text(name: Any) -> None:
+    with pytest.raises(ValueError, match="name"):
+        [*containers_of(pod(spec={"containers": [{"name": name}]}))]
+
+
 def test_a_pod_that_says_nothing_yet() -> None:
     assert [*containers_of(pod())] == []
     assert replica_of(pod(), "c")["status"] == "pending"
