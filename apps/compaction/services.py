@@ -27,6 +27,8 @@ _TIDY_SECONDS = 10.0
 _sweeping = threading.Lock()
 _log = structlog.get_logger(__name__)
 _tidied_at = 0.0
+# Streams whose last step failed: they come last, so that the time which they take is not that of the others.
+_failing: set[int] = set()
 
 
 def sweep(*, now: datetime) -> int:
@@ -41,7 +43,10 @@ def sweep(*, now: datetime) -> int:
 
 def _sweep(now: datetime) -> int:
     steps, deadline, at = 0, time.monotonic() + _RUN_SECONDS, _micros(now)
-    for stream in store().waiting(now=at):
+    waiting = store().waiting(now=at)
+    _failing.intersection_update(stream.stream_id for stream in waiting)
+    for stream in sorted(waiting, key=lambda one: one.stream_id in _failing):
+        _failing.discard(stream.stream_id)
         steps += _keep_up(stream, lambda stream=stream: store().compact(stream, now=at), deadline)  # type: ignore[misc]
         steps += _keep_up(stream, lambda stream=stream: store().erase(stream), deadline)  # type: ignore[misc]
         if time.monotonic() >= deadline:
@@ -91,12 +96,17 @@ def problems(stream: Stream, *, now: datetime) -> list[str]:
 
 
 def _keep_up(stream: StreamRef, step: Callable[[], bool], deadline: float = float("inf")) -> int:
+    """The next run tries again what failed; whatever it is, other streams need not wait for it."""
     steps = 0
     try:
         while time.monotonic() < deadline and _timed(step):
             steps += 1
-    except StorageUnavailable as error:  # the next run tries again; other streams need not wait for it
+    except StorageUnavailable as error:
+        _failing.add(stream.stream_id)
         _log.warning("upkeep put off", stream=stream.stream_id, team=stream.team_id, error=str(error))
+    except Exception:  # noqa: BLE001 (what one tenant sent must not stop the upkeep of all)
+        _failing.add(stream.stream_id)
+        _log.exception("upkeep failed", stream=stream.stream_id, team=stream.team_id)
     return steps
 
 

@@ -1,6 +1,8 @@
 """What the clockwork compacts, and when."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,7 @@ from apps.engine import store
 from tailsvc.events import Event
 from tailsvc.filters import OneOf
 from tailsvc.queries import Selection
-from tailsvc.storage.base import Batch, StreamSize
+from tailsvc.storage.base import Batch, StreamRef, StreamSize
 from tests.factories.streams import World, make_world
 
 pytestmark = pytest.mark.contract
@@ -72,6 +74,39 @@ def test_small_segments_are_merged_once_they_make_a_fair_one(database: None) -> 
     assert found.events == 36_000
     assert found.segments == 2  # eight became one, the ninth waits for others
     assert store().check(world.stream.ref) == []
+
+
+@pytest.fixture
+def unmakeable(database: None) -> Iterator[World]:
+    """A stream of which no segment can be made, as long as the test goes on."""
+    world = make_world()
+    world.append([Event(micros(NOW), b"x", container=5)] * 60)  # type: ignore[arg-type]
+    yield world
+    while not store().purge(world.stream.ref, limit=1_000):
+        pass
+
+
+def test_a_stream_that_fails_does_not_stop_the_others(unmakeable: World) -> None:
+    world = make_world()
+    append(world, 10)
+    services.sweep(now=NOW + timedelta(hours=3))
+    assert (size_of(unmakeable).segments, size_of(world).segments) == (0, 1)
+
+
+def test_a_stream_that_failed_comes_last(unmakeable: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    services.sweep(now=NOW + timedelta(hours=3))
+    world = make_world()
+    append(world, 10)
+    seen: list[int] = []
+    compact = type(store()).compact
+
+    def noted(self: Any, stream: StreamRef, **kwargs: Any) -> bool:
+        seen.append(stream.stream_id)
+        return compact(self, stream, **kwargs)
+
+    monkeypatch.setattr(type(store()), "compact", noted)
+    services.sweep(now=NOW + timedelta(hours=3))
+    assert seen.index(world.stream.pk) < seen.index(unmakeable.stream.pk)
 
 
 def test_everything_leaves_nothing_to_do(database: None) -> None:

@@ -46,6 +46,23 @@ def test_a_stream_s_own_retention_is_kept_to(database: None) -> None:
     assert (kept(world), kept(short)) == (1, 0)
 
 
+def test_a_stream_that_fails_does_not_stop_the_others(database: None) -> None:
+    broken, sound = make_world("free"), make_world("free")
+    old = [Event(micros(NOW) - 80 * HOUR, b"x")] * 60
+    # What is left beside the old ones cannot be written again.
+    broken.append([*old, *(Event(micros(NOW) - 71 * HOUR, b"x", container=nth) for nth in range(10))])  # type: ignore[arg-type]
+    broken.append(old[:1])
+    sound.append(old)
+    try:
+        services.sweep(now=NOW)
+        assert kept(sound) == 0
+        with pytest.raises(TypeError):
+            store().erase(broken.stream.ref)
+    finally:
+        while not store().purge(broken.stream.ref, limit=1_000):
+            pass
+
+
 def test_many_batches_and_two_workers_at_once(database: None) -> None:
     world = make_world("free")
     world.append([Event(micros(NOW) - 80 * HOUR, b"old")] * 12_000)
