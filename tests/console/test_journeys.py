@@ -42,6 +42,13 @@ def test_every_settings_page(visitor: Visitor) -> None:
         page.close()
 
 
+def test_the_password_page_and_a_page_that_is_not_there(visitor: Visitor) -> None:
+    for path, heading in {"/password": "Change your password", "nowhere": "Nothing here"}.items():
+        page = visitor.open(path)
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        check_access(page)
+
+
 def test_usage_is_plotted_and_told_under_the_pointer(visitor: Visitor) -> None:
     page = visitor.open("settings/usage/")
     for name in ("Events a day", "Bytes a day"):
@@ -188,7 +195,8 @@ def test_operators_go_to_the_administration_and_back(visitor: Visitor) -> None:
 
 def test_the_api_reference_keeps_to_the_policy(visitor: Visitor) -> None:
     page = visitor.open("/api/docs")
-    expect(page.get_by_text("List what it may list").or_(page.locator(".opblock").first)).to_be_visible()
+    # Its script draws it from a description of the whole API.
+    expect(page.get_by_text("List what it may list").or_(page.locator(".opblock").first)).to_be_visible(timeout=30_000)
 
 
 def test_what_runs(visitor: Visitor) -> None:
@@ -252,6 +260,7 @@ def test_a_device_is_let_in(visitor: Visitor) -> None:
     page.get_by_role("combobox", name="Team").select_option(label="default (default)")
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_role("heading", name="Connected")).to_be_visible()
+    check_access(page)
     grant = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": codes["device_code"]}
     told = httpx.post(f"{address}/api/oauth/device/token", data={**grant, "client_id": "tailstream-agent"}).json()
     assert told["token_type"] == "Bearer"
