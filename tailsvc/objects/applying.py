@@ -55,12 +55,12 @@ def _given_up(claims: Claims, manager: Manager, fields: FieldSet) -> Sequence[Pa
 def _merge(live: Any, wanted: Any, schema: Schema) -> Any:
     form = schema.get("x-kubernetes-list-type")
     if form == "set" and live:
-        return live + [one for one in wanted if one not in live]
+        return [*dict.fromkeys([*live, *wanted])]
     if form == "map" and live:
         key = schema["x-kubernetes-list-map-keys"][0]
-        found = {one[key]: one for one in live}
-        for item in wanted:
-            found[item[key]] = _merge(found.get(item[key]), item, schema["items"])
+        found = {one.get(key): one for one in live}
+        for item in wanted:  # one without its key is refused with the whole object
+            found[item.get(key)] = _merge(found.get(item.get(key)), item, schema["items"])
         return list(found.values())
     if not isinstance(wanted, dict) or not isinstance(live, dict):
         return wanted

@@ -2,6 +2,7 @@
 is empty is left out, as the Go types of these kinds print it."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -30,8 +31,8 @@ class Fields(dict[str, Any]):
         listed = list(pairs)
         found = cls(listed)
         if len(found) < len(listed):
-            names = [name for name, _ in listed]
-            found.repeated = tuple(name for name in found if names.count(name) > 1)
+            times = Counter(name for name, _ in listed)
+            found.repeated = tuple(name for name in found if times[name] > 1)
         return found
 
 

@@ -4,11 +4,15 @@ import copy
 import re
 from typing import Any
 
+import orjson
+
 from tailsvc.objects.kinds import Document, Schema
 
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}", re.ASCII)
 _OPERATIONS = 10_000
 _DEPTH = 100
+# All that a JSON patch copies, as bytes of JSON: each copy may double the document, so 30 would fill any memory.
+_COPIED_BYTES = 4 * 1024 * 1024
 
 
 class BadPatch(ValueError):
@@ -26,9 +30,23 @@ def json_patch(document: Document, operations: Any) -> Any:
     if len(operations) > _OPERATIONS:
         raise BadPatch(f"a JSON patch has at most {_OPERATIONS} operations")
     found: Any = copy.deepcopy(document)
+    copied = 0
     for operation in operations:
+        if operation.get("op") == "copy":
+            copied += _size(_find(found, _pointer(operation, "from")))
+            if copied > _COPIED_BYTES:
+                raise BadPatch(f"a JSON patch copies at most {_COPIED_BYTES} bytes")
         found = _operate(found, operation)
+    _size(found)
     return found
+
+
+def _size(value: Any) -> int:
+    """Bytes of JSON. Raises BadPatch for what nobody could read."""
+    try:
+        return len(orjson.dumps(value))
+    except orjson.JSONEncodeError:
+        raise BadPatch("the patched object nests too deep, or has a number of more than 64 bits") from None
 
 
 def merge_patch(document: Any, patch: Any, depth: int = 0) -> Any:
@@ -51,7 +69,7 @@ def strategic_patch(document: Any, patch: Any, schema: Schema) -> Any:
     if not isinstance(patch, dict):
         return patch
     directive = patch.get("$patch", "merge")
-    if directive not in {"merge", "replace", "delete"}:
+    if not isinstance(directive, str) or directive not in {"merge", "replace", "delete"}:
         raise BadPatch(f"Unknown patch type found: {str(directive)[:60]}")
     if directive != "merge":
         return {name: value for name, value in patch.items() if name != "$patch"} if directive == "replace" else {}
@@ -67,8 +85,9 @@ def strategic_patch(document: Any, patch: Any, schema: Schema) -> Any:
 def _merge_field(found: Document, name: str, value: Any, schema: Schema) -> None:
     if name.startswith("$deleteFromPrimitiveList/"):
         target = name.partition("/")[2]
-        gone = _texts(value, name)
-        found[target] = [one for one in found.get(target) or [] if one not in gone]
+        gone, old = {*_texts(value, name)}, found.get(target)
+        if isinstance(old, list):
+            found[target] = [one for one in old if not isinstance(one, str) or one not in gone]
     elif name.startswith("$"):
         return  # $setElementOrder and $retainKeys: the order is of no meaning in these sets
     elif value is None or (isinstance(value, dict) and value.get("$patch") == "delete"):
@@ -84,7 +103,7 @@ def _merge_value(old: Any, value: Any, schema: Schema) -> Any:
         return strategic_patch(old, value, schema)
     kept = old if isinstance(old, list) else []
     if form == "set":
-        return kept + [one for one in value if one not in kept]
+        return [*dict.fromkeys([*kept, *_texts(value, "a list of the patch")])]
     return _merge_by_key(kept, value, schema["x-kubernetes-list-map-keys"][0], schema["items"])
 
 
@@ -94,6 +113,8 @@ def _merge_by_key(old: list[Any], patch: list[Any], key: str, schema: Schema) ->
         if not isinstance(item, dict):
             raise BadPatch(f"an item of the list is no object with {key}")
         name = item.get(key)
+        if name is not None and not isinstance(name, str):
+            raise BadPatch(f"{key} of an item of the list is no string")
         if item.get("$patch") == "replace":
             found = {}
         elif item.get("$patch") == "delete":
@@ -113,7 +134,7 @@ def _texts(value: Any, name: str) -> list[str]:
 
 
 def _operate(document: Any, operation: Document) -> Any:
-    name, path = operation.get("op"), _pointer(operation, "path")
+    name, path = str(operation.get("op")), _pointer(operation, "path")
     if name in {"add", "replace", "test"} and "value" not in operation:
         raise BadPatch(f'operation "{name}" needs a value')
     if name == "add":
@@ -128,7 +149,7 @@ def _operate(document: Any, operation: Document) -> Any:
         return document
     if name in {"move", "copy"}:
         return _transfer(document, _pointer(operation, "from"), path, moves=name == "move")
-    raise BadPatch(f"Unexpected kind: {str(name)[:60]}")
+    raise BadPatch(f"Unexpected kind: {name[:60]}")
 
 
 def _transfer(document: Any, source: list[str], path: list[str], *, moves: bool) -> Any:

@@ -93,6 +93,14 @@ def test_what_cannot_be_applied(kube: Kube) -> None:
     )
 
 
+def test_an_owner_without_its_uid_is_told_so(kube: Kube) -> None:
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": "web", "uid": "1"}
+    kube.apply(ONE, {**podlogstream(), "metadata": {"ownerReferences": [owner]}}, "me")
+    nameless = {**podlogstream(), "metadata": {"ownerReferences": [{**owner, "uid": ""}]}}
+    status = refused(kube.apply(ONE, nameless, "me"), 422, "Invalid")
+    assert ("FieldValueRequired", "metadata.ownerReferences[1].uid") in fields_at_fault(status)
+
+
 def test_managers_can_be_reset_and_said(kube: Kube) -> None:
     made = kube.apply(ONE, podlogstream(), "me").json()
     cleared = kube.patch(ONE, {"metadata": {"managedFields": [{}]}}).json()

@@ -52,6 +52,19 @@ def test_operations_that_do_not_fit(operation: dict[str, Any]) -> None:
         json_patch({"one": 1, "list": [1, 2], "object": {"a": 1}}, [operation])
 
 
+def test_a_patch_that_copies_itself_without_end_is_refused_before_it_fills_the_memory() -> None:
+    start = {"op": "add", "path": "/x", "value": {"a": []}}
+    doubling = [{"op": "copy", "from": "/x", "path": f"/x/{number}"} for number in range(200)]
+    with pytest.raises(BadPatch, match="copies at most"):
+        json_patch({}, [start, *doubling])
+
+
+def test_a_patch_that_nests_deeper_than_anybody_reads_is_refused() -> None:
+    deeper = [{"op": "add", "path": "/a" * depth, "value": {}} for depth in range(1, 400)]
+    with pytest.raises(BadPatch, match="too deep"):
+        json_patch({}, deeper)
+
+
 @pytest.mark.parametrize("operations", [{}, [5], [{}], [{"op": "add", "path": "/a"}], [{"op": "move", "path": "/a"}]])
 def test_what_is_no_json_patch(operations: Any) -> None:
     with pytest.raises(BadPatch):
