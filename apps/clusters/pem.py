@@ -47,7 +47,11 @@ def check_pair(certificate: bytes, key: bytes) -> datetime:
         raise _refused("The kubeconfig's client-key-data has a password; give the key without one.") from None
     except (ValueError, UnsupportedAlgorithm):
         raise _refused("The kubeconfig's client-key-data holds no private key in PEM.") from None
-    if loaded.public_key().public_bytes(*_SPKI) != first.public_key().public_bytes(*_SPKI):
+    try:
+        belongs = loaded.public_key().public_bytes(*_SPKI) == first.public_key().public_bytes(*_SPKI)
+    except (ValueError, UnsupportedAlgorithm):
+        raise _refused("The kubeconfig's client-certificate-data has a public key of an unknown kind.") from None
+    if not belongs:
         raise _refused("The kubeconfig's client-certificate-data and client-key-data do not belong together.")
     return first.not_valid_after_utc
 

@@ -42,7 +42,8 @@ def read_yaml(body: bytes) -> Any:
         _check(found)
     except Unreadable:
         raise
-    except (ValueError, TypeError, RecursionError, yaml.YAMLError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, yaml.YAMLError) as error:
+        # (KeyError and AttributeError are how the library says that a scalar is not what its tag says.)
         why = f"the body is not YAML of JSON's kind: {' '.join(str(error).split())[:300]}"
         raise Unreadable(why, _line(getattr(error, "problem_mark", None))) from None
     return found

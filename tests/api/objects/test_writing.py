@@ -117,7 +117,18 @@ def test_yaml_is_taken_as_json_is(kube: Kube) -> None:
     assert made["spec"]["sinceTime"] == "2026-01-02T03:04:05Z"
 
 
-@pytest.mark.parametrize("text", [b"a: &a [x]\nb: *a", b"1: x", b"a: [", b"a: !!python/object:os.x {}", b"a: .nan"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"a: &a [x]\nb: *a",
+        b"1: x",
+        b"a: [",
+        b"a: !!python/object:os.x {}",
+        b"a: .nan",
+        b"a: !!bool x",
+        b"a: !!timestamp x",
+    ],
+)
 def test_yaml_that_is_not_json_in_other_words(kube: Kube, text: bytes) -> None:
     assert kube.post(PLS, text, type_="application/yaml").status == 400
 
@@ -320,6 +331,10 @@ def test_each_kind_of_patch(kube: Kube) -> None:
         ({"kind": "Session"}, MERGE, 400),
         ({"spec": {"$patch": "no"}}, STRATEGIC, 400),
         ({"spec": {"$retainKeys": 5}}, STRATEGIC, 400),
+        ({"spec": {"$patch": []}}, STRATEGIC, 400),
+        ({"metadata": {"ownerReferences": [{"uid": {}}]}}, STRATEGIC, 400),
+        ({"metadata": {"finalizers": [{}]}}, STRATEGIC, 400),
+        ([{"op": [], "path": "/x"}], JSON_PATCH, 400),
         ({"metadata": {"resourceVersion": "1"}}, MERGE, 409),
         ({"metadata": {"uid": "x"}}, MERGE, 409),
     ],
@@ -329,6 +344,12 @@ def test_patches_that_do_not_fit(kube: Kube, body: Any, type_: str, code: int) -
     assert kube.patch(f"{PLS}/one", body, type_).status == code
     assert kube.get(f"{PLS}/one").json() == made
     assert kube.patch(f"{PLS}/two", [] if type_ == JSON_PATCH else {}, type_).status == 404
+
+
+def test_what_to_delete_from_what_is_no_list_is_passed_over(kube: Kube) -> None:
+    made = make(kube)
+    done = kube.patch(f"{PLS}/one", {"metadata": {"$deleteFromPrimitiveList/generation": ["x"]}}, STRATEGIC)
+    assert (done.status, done.json()["metadata"]["generation"]) == (200, made["metadata"]["generation"])
 
 
 # Delete
