@@ -24,6 +24,7 @@ from apps.feldera import logs as feldera  # noqa: E402
 from apps.feldera.asgi import in_feldera_form  # noqa: E402
 from apps.http import routing  # noqa: E402
 from apps.http.asgi import Endpoint, Receive, Scope, Send, with_small_bodies  # noqa: E402
+from apps.http.content_types import in_utf_8  # noqa: E402
 from apps.http.routing import LiveRoute  # noqa: E402
 from apps.ignite import asgi as ignite  # noqa: E402
 from apps.ingest import asgi as ingest  # noqa: E402
@@ -40,7 +41,7 @@ __all__ = ["LIVE_ROUTES", "RAW_ROUTES", "application", "celery_app"]
 die_with_parent()
 
 # Nobody sends Django more than a form or a small object.
-django_application = with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)  # type: ignore[arg-type]
+django_application = in_utf_8(with_small_bodies(_django, settings.DATA_UPLOAD_MAX_MEMORY_SIZE))  # type: ignore[arg-type]
 
 # Pages of logs and their kin, the console's files, and behind them whatever else there is.
 _reads = query.in_front_of(files.in_front_of(django_application))
@@ -54,7 +55,7 @@ LIVE_ROUTES = [
     *ignite.live_routes(),
     *objects.routes(),
 ]
-_others = in_feldera_form(routing.in_front_of(objects.without_others(_reads), LIVE_ROUTES))
+_others = in_feldera_form(routing.in_front_of(ignite.without_others(objects.without_others(_reads)), LIVE_ROUTES))
 
 # (prefix of the path, endpoint): what does not pass through Django. The isolation tests read this table.
 RAW_ROUTES: list[tuple[str, Endpoint]] = [(ingest.PREFIX, ingest.ingest)]

@@ -13,8 +13,9 @@ from django.http import QueryDict
 from django.utils import timezone
 from google.protobuf.message import Message
 
+from apps.accounts.authentication import authenticate_bearer
 from apps.http import metrics
-from apps.http.asgi import JSON, Receive, Scope, Send, answer, headers_of
+from apps.http.asgi import JSON, Endpoint, Receive, Scope, Send, answer, headers_of
 from apps.http.problems import Problem
 from apps.http.request_id import new_request_id
 from apps.http.routing import LiveRoute, Params
@@ -88,6 +89,18 @@ def live_routes() -> list[LiveRoute]:
     return [LiveRoute(route, partial(_endpoint, call), _refuse) for call, route in ROUTES.items()]
 
 
+def without_others(otherwise: Endpoint) -> Endpoint:
+    """What else is asked for below the prefix is not there, and that is said in Ignite's form."""
+
+    async def looked_at(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/" + PREFIX):
+            await _refuse(send, Problem(404, "There is no such call."), new_request_id(None))
+        else:
+            await otherwise(scope, receive, send)
+
+    return looked_at
+
+
 async def _endpoint(call: str, scope: Scope, receive: Receive, send: Send, params: Params) -> None:
     started, headers = time.perf_counter(), headers_of(scope)
     request_id = new_request_id(_text(headers, b"x-request-id"))
@@ -124,7 +137,7 @@ async def _stream(
 
 def _understand(call: str, params: Params, query: bytes, authorization: str | None) -> tuple[Visitor, Message]:
     request = read_request(call, params, QueryDict(query))
-    return visit(authorization, request), request
+    return visit(authenticate_bearer(authorization), request), request
 
 
 def _call(call: str, visitor: Visitor, request: Message) -> bytes:

@@ -7,18 +7,20 @@ from uuid import UUID
 
 import grpc
 from django.utils import timezone
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from apps.accounts.authentication import authenticate_bearer
 from apps.http import metrics
+from apps.http.problems import Problem
 from apps.http.request_id import new_request_id
 from apps.ignite.calls import CALLS, GRPC_BYTES
 from apps.ignite.refusals import Refusal, refusal_of
 from apps.ignite.requests import SERVICE, request_class
 from apps.ignite.streams import STREAMS, log_lines
 from apps.ignite.threads import in_thread
-from apps.ignite.visitors import visit
+from apps.ignite.visitors import Visitor, visit
 from tailsvc.events import StoredEvent
 
 # Followers stay for hours: who is gone without a word is noticed by its silence.
@@ -69,15 +71,15 @@ async def tell_healthy(status: health.aio.HealthServicer) -> None:
 
 
 def _handler(call: str) -> "grpc.RpcMethodHandler[Any, Any]":
-    read = request_class(call).FromString
+    """Requests come as bytes: they are read behind the token, and what cannot be read is the client's fault."""
     if call in STREAMS:
-        return grpc.unary_stream_rpc_method_handler(partial(_stream, call), request_deserializer=read)
-    return grpc.unary_unary_rpc_method_handler(partial(_call, call), request_deserializer=read)
+        return grpc.unary_stream_rpc_method_handler(partial(_stream, call))
+    return grpc.unary_unary_rpc_method_handler(partial(_call, call))
 
 
-async def _call(call: str, request: Message, context: _Context) -> bytes:
+async def _call(call: str, content: bytes, context: _Context) -> bytes:
     try:
-        answered = await in_thread(partial(_answer, call, request, _prepare(context)))
+        answered = await in_thread(partial(_answer, call, content, _prepare(context)))
     except Exception as error:
         await _refuse(call, context, refusal_of(error))
         raise
@@ -85,9 +87,9 @@ async def _call(call: str, request: Message, context: _Context) -> bytes:
     return answered
 
 
-async def _stream(call: str, request: Message, context: _Context) -> None:
+async def _stream(call: str, content: bytes, context: _Context) -> None:
     try:
-        visitor = await in_thread(partial(visit, _prepare(context), request))
+        visitor, request = await in_thread(partial(_understand, call, content, _prepare(context)))
         async with STREAMS[call](visitor, request, _serialized) as (_, pieces):
             await context.send_initial_metadata(())  # it has begun, whether there is anything to tell or not
             async for messages in pieces:
@@ -99,8 +101,17 @@ async def _stream(call: str, request: Message, context: _Context) -> None:
     _count(call, "OK")
 
 
-def _answer(call: str, request: Message, authorization: str | None) -> bytes:
-    visitor = visit(authorization, request)
+def _understand(call: str, content: bytes, authorization: str | None) -> tuple[Visitor, Message]:
+    caller = authenticate_bearer(authorization)
+    try:
+        request = request_class(call).FromString(content)
+    except DecodeError:
+        raise Problem(400, f"The message is no {request_class(call).DESCRIPTOR.full_name}.") from None
+    return visit(caller, request), request
+
+
+def _answer(call: str, content: bytes, authorization: str | None) -> bytes:
+    visitor, request = _understand(call, content, authorization)
     return CALLS[call](visitor, request, timezone.now(), GRPC_BYTES).SerializeToString()
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from google.protobuf.message import Message
 
 from apps.accounts.abilities import Ability
-from apps.accounts.authentication import authenticate_bearer
 from apps.accounts.callers import Caller
 from apps.accounts.permissions import lacks
 from apps.http.problems import Problem
@@ -32,12 +31,11 @@ class Visitor:
         return self.stream.retention(self.caller.plan.retention_hours)
 
 
-def visit(authorization: str | None, request: Message) -> Visitor:
-    """Raises Problem 401 and 403, and NotThere. Blocking: it may ask the database.
+def visit(caller: Caller, request: Message) -> Visitor:
+    """Raises Problem 403, and NotThere. Blocking: it may ask the database.
 
     Whether another organisation exists is nobody's business: any but the token's own is 403.
     """
-    caller = authenticate_bearer(authorization)
     named = "organization_name" in request.DESCRIPTOR.fields_by_name
     if named and request.organization_name != caller.team_slug:  # type: ignore[attr-defined]
         raise Problem(403, "The token is not for this organisation.")

@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
 import pytest
 from google.protobuf import json_format
 
@@ -20,7 +21,7 @@ from tests.api.ignite.conftest import App, make_app
 from tests.asgi import Asgi
 from tests.factories.lifecycle import make_build, record_event, report_replica
 from tests.factories.streams import delete_stream, lines, make_stream, now_micros
-from tests.rpc import Ignite, client, refusal
+from tests.rpc import SERVICE, Ignite, client, refusal
 
 pytestmark = pytest.mark.contract
 POD = "my-data-processor-7c9d8-abcde"
@@ -215,6 +216,24 @@ def test_a_bad_argument_is_400(app: App, ignite: Ignite, rest: str, call: str | 
     if call is not None:
         code, message, _ = refusal(lambda: getattr(ignite, call)(**app.named, **fields))
         assert (code, message) == ("INVALID_ARGUMENT", answer.json()["message"])
+
+
+@pytest.mark.parametrize("call", ["GetAppLogs", "StreamAppLogs"])
+@pytest.mark.parametrize("content", [b"\xff\xff\xff", b"\x0a\x02\xff\xfe"], ids=["no-message", "no-utf8"])
+def test_what_is_no_message_is_the_clients_fault_once_it_is_known(
+    app: App, grpc_port: int, call: str, content: bytes
+) -> None:
+    with grpc.insecure_channel(f"127.0.0.1:{grpc_port}") as channel:
+        send = channel.unary_stream(f"/{SERVICE}/{call}") if call.startswith("Stream") else None
+        ask = channel.unary_unary(f"/{SERVICE}/{call}") if send is None else lambda *a, **k: [*send(*a, **k)]
+        known = [("authorization", f"Bearer {app.world.token}")]
+        assert refusal(lambda: ask(content, metadata=known, timeout=20))[0] == "INVALID_ARGUMENT"
+        assert refusal(lambda: ask(content, timeout=20))[0] == "UNAUTHENTICATED"
+
+
+def test_a_call_that_there_is_not_is_told_in_ignites_form(app: App) -> None:
+    answer = Asgi().get("/v1/ignite/nowhere", token=app.world.token)
+    assert (answer.status, answer.json()) == (404, {"code": 5, "message": "There is no such call.", "details": []})
 
 
 def test_what_is_not_known_is_ignored(app: App) -> None:
