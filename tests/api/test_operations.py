@@ -21,8 +21,9 @@ def metric(answer: HttpResponse, name: str) -> float:
     return float(found[1])
 
 
-def test_alive_says_nothing_of_others(api: Api) -> None:
-    answer = api.get("/livez")
+@pytest.mark.parametrize("path", ["/livez", "/healthz"])
+def test_alive_says_nothing_of_others(api: Api, path: str) -> None:
+    answer = api.get(path)
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 

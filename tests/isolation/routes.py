@@ -162,6 +162,7 @@ RULES: dict[Key, Rule] = {
     ("GET", "api/schema"): ANYBODY,
     ("GET", "api/docs"): ANYBODY,
     ("*", "livez"): ANYBODY,
+    ("*", "healthz"): ANYBODY,
     ("*", "readyz"): ANYBODY,
     ("*", "metrics"): ANYBODY,
     ("GET", ""): ANYBODY,
