@@ -177,6 +177,7 @@ class Follower:
                 found = [line for line in lines.feed(piece) if sieve.is_new(line.time)]
                 if found:
                     await self._writer.put(self.source, found, round_)
+                    self._rest = []  # the line may have come whole by now
                     new += len(found)
         self._rest = [line for line in lines.finish() if sieve.is_new(line.time)]
         return new

@@ -1,0 +1,51 @@
+"""What the end of a log leaves behind: half lines, runs whose logs are gone, pods that are."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.model import Cluster
+from tests.cluster.running import running_cluster
+from tests.collector.ground import Ground, running_collector, soon
+from tests.factories.accounts import unique
+from tests.runtime.instances import until
+
+_STAMP_BYTES = len("2026-11-22T10:00:00.000000001Z ")
+
+
+@pytest.fixture(scope="module")
+def ground(database: None) -> Iterator[Ground]:
+    with running_collector(), running_cluster(tls=False) as cluster:
+        ground = Ground(cluster)
+        ground.settle()
+        yield ground
+
+
+@pytest.fixture
+def model(ground: Ground) -> Cluster:
+    return ground.cluster.model
+
+
+@pytest.fixture
+def pod(ground: Ground, model: Cluster) -> str:
+    """One that runs and is followed."""
+    pod = unique("web")
+    model.add_pod(pod, start=True)
+    ground.declare(pod)
+    until(lambda: ground.cluster.faults.open(f"{pod}/log") == 1, "it to be followed")
+    return pod
+
+
+def test_half_a_line_that_came_whole_later_is_no_line_of_its_own(ground: Ground, model: Cluster, pod: str) -> None:
+    """Its log seems to end in the middle of the line; then the whole line comes, the connection breaks, and what else
+    the run had to say is gone."""
+    faults = ground.cluster.faults
+    faults.cut(f"{pod}/log", "end", after=_STAMP_BYTES + len(b"half"))
+    faults.cut_next(f"{pod}/log", "chunk", after=_STAMP_BYTES + len(b"half a line\n"))
+    faults.answer(404, f"{pod}/log.*previous=true", times=100)
+    model.write(pod, "main", b"half a line")
+    until(lambda: ground.contents(pod, pod) == [b"half a line"], "the line")
+    model.restart(pod, "main")
+    model.write(pod, "main", b"second run")
+    soon(lambda: b"second run" in ground.contents(pod, pod), "the next run")
+    assert ground.contents(pod, pod) == [b"half a line", b"second run"]
