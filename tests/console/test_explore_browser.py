@@ -52,6 +52,13 @@ def rows(page: Page) -> Any:
     return page.locator("#rows > tr")
 
 
+def scroll_down(page: Page) -> None:
+    """As far as it goes, and until more has come."""
+    last = rows(page).last.get_attribute("data-id")
+    page.locator("#lines").evaluate("one => one.scrollTop = one.scrollHeight")
+    page.wait_for_function("id => document.querySelector('#rows').lastElementChild.dataset.id !== id", arg=last)
+
+
 def messages(page: Page) -> list[str]:
     return [text.split(" ")[1] for text in page.locator("#rows td.line").all_inner_texts()]
 
@@ -204,8 +211,7 @@ def test_follow_pause_and_catch_up(visitor: Visitor, service: Service) -> None:
     expect(page.locator("#news")).to_be_hidden()
     # Who looks further down is not disturbed, and is told.
     for _ in range(3):
-        page.locator("#lines").evaluate("one => one.scrollTop = one.scrollHeight")
-        page.wait_for_timeout(150)
+        scroll_down(page)
     looked_at = rows(page).last.inner_text()
     ship(service, stream, [line(0, f"burst {nth}", level="INFO") for nth in range(700)])
     expect(page.locator("#news")).to_have_text("700 new lines")
@@ -218,9 +224,7 @@ def test_follow_pause_and_catch_up(visitor: Visitor, service: Service) -> None:
     expect(first).to_have_text("flood 899")
     assert rows(page).count() <= 300
     while "flood 500" not in page.locator("#rows").inner_text():
-        last = rows(page).last.get_attribute("data-id")
-        page.locator("#lines").evaluate("one => one.scrollTop = one.scrollHeight")
-        page.wait_for_function("id => document.querySelector('#rows').lastElementChild.dataset.id !== id", arg=last)
+        scroll_down(page)
     numbers = [int(text.split(" ")[1]) for text in page.locator("#rows td.line").all_inner_texts()]
     assert numbers == sorted(set(numbers), reverse=True)
     assert numbers == list(range(numbers[0], numbers[-1] - 1, -1))
