@@ -102,8 +102,7 @@ class ClusterApi:
             found += page.get("items") or ()
             metadata = page.get("metadata") or {}
             token = metadata.get("continue") or ""
-            if len(found) > _MOST_OBJECTS:
-                raise ClusterError(f"there are more than {_MOST_OBJECTS} {kind} in the namespace {namespace}")
+            check_count(len(found), kind, namespace)
             if not token:
                 return found, str(metadata.get("resourceVersion", ""))
 
@@ -149,6 +148,12 @@ class ClusterApi:
                 yield response
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise ClusterError(_why(error)) from error
+
+
+def check_count(count: int, kind: str, namespace: str) -> None:
+    """That somebody may keep so many objects. Raises ClusterError."""
+    if count > _MOST_OBJECTS:
+        raise ClusterError(f"there are more than {_MOST_OBJECTS} {kind} in the namespace {namespace}")
 
 
 def _path(kind: str, namespace: str) -> str:

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from apps.collector.backoff import Backoff
-from apps.collector.cluster import ClusterApi, ClusterError, Document
+from apps.collector.cluster import ClusterApi, ClusterError, Document, check_count
 
 # A list that was asked for too late is asked for anew, but not in a loop.
 _ANEW_SECONDS = 0.2
@@ -100,6 +100,7 @@ class NamespaceWatch(Generic[T]):
             await asyncio.sleep(max(0.0, not_before - asyncio.get_running_loop().time()))
 
     def _take(self, type_: str, one: Document) -> None:
+        """Raises ClusterError where there are too many."""
         name = str(one["metadata"]["name"])
         try:
             read = self._read(one)
@@ -109,5 +110,6 @@ class NamespaceWatch(Generic[T]):
         if type_ == "DELETED":
             self.objects.pop(name, None)
         else:
+            check_count(len(self.objects) + (name not in self.objects), self._kind, self._namespace)
             self.objects[name] = read
             self._hear(read)
