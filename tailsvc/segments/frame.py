@@ -28,6 +28,7 @@ from tailsvc.segments.printing import TIMESTAMP, Slot, print_numbers, print_text
 from tailsvc.segments.templates import template_of
 
 RAW, RAW_BYTES, MESSAGE, TEMPLATE = "raw", "raw.bytes", "message", ".template"
+TEMPLATES = (RAW + TEMPLATE, MESSAGE + TEMPLATE)  # by their whole names: an attribute's may end so too
 IS_BOT = "is_bot"
 TEXT_COLUMNS = tuple(name for name in Event._fields[2:-1] if name not in ("status", "response_time_ms", IS_BOT))
 _ORDER = Event._fields[2:-1]
@@ -123,7 +124,7 @@ class Frame:
 
     def with_whole_lines(self) -> "Frame":
         """The same without templates."""
-        columns = {name: self.columns[name] for name in self.columns if not name.endswith(TEMPLATE)}
+        columns = {name: self.columns[name] for name in self.columns if name not in TEMPLATES}
         for name in (RAW, MESSAGE):
             if name + TEMPLATE in self.columns:
                 columns[name] = Text.of(self.whole(name))

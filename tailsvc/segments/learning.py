@@ -136,7 +136,7 @@ class _Fold:
     def _forms(self, row: int) -> Iterator[Form]:
         yield from time_forms(self.plain.texts(slice(row, row + 1))[0] or "", int(self.frame.times[row]))
         for name, column in self.frame.columns.items():
-            if name in (RAW, RAW_BYTES, self.name) or name.endswith(TEMPLATE) or not _may_be_slot(name):
+            if name in (RAW, self.name) or not _may_be_slot(name):
                 continue
             if isinstance(column, Text):
                 value = column.texts(slice(row, row + 1))[0]
@@ -149,4 +149,5 @@ class _Fold:
 
 
 def _may_be_slot(name: str) -> bool:
+    """A field or a plain attribute: no template, no `raw.bytes`, no mixed values."""
     return "." not in name or name.startswith(PLAIN)

@@ -17,6 +17,7 @@ NUMBERS = [
 NAMES = [
     "timestamp", "ts", "level", "severity", "status", "method", "path", "response_time_ms", "rt", "ip", "user_agent",
     "message", "msg", "host", "service", "n", "m", "ok", "a.b", "http", "ü", "", "log", "duration", "resp_headers",
+    "mail.template", "raw.bytes", "rest",
 ]  # fmt: skip
 OTHERS = [
     b"", b"  ", b"{}", b"[]", b"null", b"plain", b'"a text"', b'{"n":1}', b'{"n":1,"n":2}', b'{"n":"\xff"}',

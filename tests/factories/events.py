@@ -13,7 +13,7 @@ NOW = 1_767_225_600_000_000
 LETTERS = "abAB\x1f%_\\.*[]^$-(){}|+?'\"\n\tüÜßẞİıKkſsµ€\U0001f600\ufffd"
 texts = st.text(st.sampled_from(LETTERS), max_size=6)
 text_fields = st.sampled_from(sorted(TEXT_FIELDS))
-names = st.sampled_from(["a", "b", "ä", "a.b", "it's"])
+names = st.sampled_from(["a", "b", "ä", "a.b", "it's", "a.template", "raw.bytes", "rest"])
 numbers = st.one_of(st.integers(-3, 600), st.floats(-1e6, 1e6, allow_nan=False), st.sampled_from([1e300, 5e-324, 0.1]))
 attribute_values = st.one_of(
     texts, st.integers(-3, 3), numbers, st.booleans(), st.none(), st.lists(st.integers(-(2**53), 2**53), max_size=2),

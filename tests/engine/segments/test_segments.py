@@ -139,6 +139,13 @@ def test_a_million_names_of_attributes_stay_few_columns() -> None:
     assert rows.tolist() == [1999]
 
 
+def test_attributes_are_kept_that_are_called_as_columns_of_ours_are() -> None:
+    names = ["mail.template", "raw.template", "template", "raw.bytes", "raw", "rest", "json.a", "attributes.a"]
+    batches = [[Event(NOW, b"", attributes=dict.fromkeys(names, value))] * 20 for value in (1, "1.5")]
+    frame = join_frames(frames_of(batches))
+    assert read_back(written(frame, thorough=True)) == numbered(batches)
+
+
 def test_an_event_of_five_megabytes() -> None:
     big = Event(NOW, b"x" * 5_000_000 + "ü".encode(), message="y" * 1000)
     segment = written(frames_of([[access(1), big, access(2)]])[0], thorough=True)
