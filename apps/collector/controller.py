@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import structlog
@@ -48,6 +48,7 @@ class Controller:
         self._reporter = Reporter()
         self._room = Room()
         self._grants: dict[tuple[int, str], IngestGrant | str] = {}
+        self._grants_before: dict[tuple[int, str], IngestGrant | str] = {}
         self._writers: dict[StreamRef, StreamWriter] = {}
         self._followers: dict[Key, Follower] = {}
         self._leaving: dict[Key, float] = {}  # until when
@@ -90,7 +91,7 @@ class Controller:
         now = self._loop.time()
         if now >= self._next_round:
             await self._sites.become(await in_thread(collected))
-            self._grants.clear()
+            self._grants_before, self._grants = self._grants, {}
             self._next_round = now + LOOK_ROUND_SECONDS
         if self._is_hinted or now >= self._next_look:
             self._is_hinted = False
@@ -102,7 +103,8 @@ class Controller:
         for site in self._sites.all():
             await site.watch(needed_namespaces(targets, site) | self._left.namespaces(site))
         for target in targets:
-            target.find(self._sites)
+            with target.contained():
+                target.find(self._sites)
         await self._find_streams(targets)
         await self._follow(targets)
         work = self._reporter.work(targets, self._sites.all(), self._seen(targets))
@@ -117,7 +119,7 @@ class Controller:
             if (target.team_id, target.resource) not in self._grants:
                 missing[target.team_id].add(target.resource)
         for team_id, names in missing.items():
-            answered = await in_thread(partial(grants, team_id, sorted(names)))
+            answered = await self._granted(team_id, sorted(names))
             self._grants.update({(team_id, name): grant for name, grant in answered.items()})
         for target in asking:
             grant = self._grants[target.team_id, target.resource]
@@ -126,20 +128,33 @@ class Controller:
             else:
                 target.stream = grant
 
+    async def _granted(self, team_id: int, names: Sequence[str]) -> Mapping[str, IngestGrant | str]:
+        """A team that cannot be answered keeps what it had."""
+        try:
+            return await in_thread(partial(grants, team_id, names))
+        except Exception as error:  # noqa: BLE001 (it may be due to anything that the team says; the others go on)
+            _log.exception("a team's streams cannot be looked up", team=team_id)
+            why = f"its stream cannot be looked up: {type(error).__name__}"
+            return {name: self._grants_before.get((team_id, name), why) for name in names}
+
     async def _follow(self, targets: Iterable[Target]) -> None:
         """Followers for what is there, none for what is not."""
         wanted: set[Key] = set()
         followed: Counter[int] = Counter()
         for target in targets:
-            if followed[target.team_id] + len(target.containers) > FOLLOWED_PER_TEAM:
-                target.stream, target.error = None, f"{FOLLOWED_PER_TEAM} containers of the team are followed already"
-            for container in target.containers if target.stream is not None else ():
-                key = (target.stream.stream, target.source(container).name)  # type: ignore[union-attr]
-                if key not in wanted:  # two objects may select the same: its lines are read once
-                    wanted.add(key)
-                    followed[target.team_id] += 1
-                    await self._ensure(key, target, container)
+            with target.contained():
+                await self._follow_one(target, wanted, followed)
         await self._dismiss(wanted)
+
+    async def _follow_one(self, target: Target, wanted: set[Key], followed: Counter[int]) -> None:
+        if followed[target.team_id] + len(target.containers) > FOLLOWED_PER_TEAM:
+            target.stream, target.error = None, f"{FOLLOWED_PER_TEAM} containers of the team are followed already"
+        for container in target.containers if target.stream is not None else ():
+            key = (target.stream.stream, target.source(container).name)  # type: ignore[union-attr]
+            if key not in wanted:  # two objects may select the same: its lines are read once
+                wanted.add(key)
+                followed[target.team_id] += 1
+                await self._ensure(key, target, container)
 
     async def _ensure(self, key: Key, target: Target, container: Container) -> None:
         if target.stream is None or target.site is None or target.site.api is None:
@@ -194,7 +209,11 @@ class Controller:
             await self._left.look(self._sites.teams())
             self._next_forgetting = now + FORGET_SECONDS
         for stream, sources in self._left.take_gone(self._sites, self._followers).items():
-            await in_thread(partial(store().forget_positions, stream, sources))
+            try:
+                await in_thread(partial(store().forget_positions, stream, sources))
+            except Exception:  # noqa: BLE001 (one stream's trouble; they are found again with the next look)
+                _log.exception("positions cannot be forgotten", stream=stream.stream_id, team=stream.team_id)
+                continue
             if stream in self._writers:
                 self._writers[stream].forget(sources)
 

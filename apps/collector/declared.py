@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from uuid import UUID
 
+import structlog
 from django.utils import timezone
 
 from apps.accounts.callers import PlanLimits
@@ -20,6 +21,7 @@ from tailsvc.objects.podlogstream import PODLOGSTREAM
 COLLECTED = UUID(int=0)
 ACTOR = "collector"
 _NAME_CHARS = 255
+_log = structlog.get_logger(__name__)
 
 
 class Declared:
@@ -35,9 +37,11 @@ class Declared:
         versions = history.versions_of(wanted)
         news = [team for team in wanted if versions.get(team) != self._versions.get(team)]
         for team in news:
-            with team_scope(team):
-                listed = services.list_page(PODLOGSTREAM)
-            self.objects[team], versions[team] = listed.documents, listed.version
+            try:
+                self.objects[team], versions[team] = _declared_by(team)
+            except Exception:  # noqa: BLE001 (one team's trouble; it is asked again, the others go on)
+                _log.exception("what a team declares cannot be read", team=team)
+                versions.pop(team, None)
         gone = self.objects.keys() - set(wanted)
         for team in gone:
             del self.objects[team]
@@ -45,11 +49,19 @@ class Declared:
         return bool(news or gone)
 
 
+def _declared_by(team: int) -> tuple[list[Document], int]:
+    """And the version as of which that is so."""
+    with team_scope(team):
+        listed = services.list_page(PODLOGSTREAM)
+    return listed.documents, listed.version
+
+
 def grants(team_id: int, names: Sequence[str]) -> dict[str, "IngestGrant | str"]:
     """In a thread. The team's streams of these names, made where they are missing; a text says why one cannot be."""
+    possible = [name for name in names if "\x00" not in name]  # Postgres has no place for it
     with team_scope(team_id):
         team = Team.objects.select_related("plan").get(pk=team_id)
-        found = {one.name: one for one in Stream.objects.filter(name__in=names, deleted_at__isnull=True)}
+        found = {one.name: one for one in Stream.objects.filter(name__in=possible, deleted_at__isnull=True)}
     return {name: _granted(found[name], team) if name in found else _made(team, name) for name in names}
 
 

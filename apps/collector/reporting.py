@@ -33,10 +33,19 @@ class Reporter:
         """`seen`: what is followed for each target, by the object's uid and the container."""
         work: list[Work] = []
         for target in targets:
-            work += self._of_status(target, seen.get(target.declared["metadata"]["uid"], {}))
-            work += self._of_pod(target)
+            work += self._of_target(target, seen.get(target.declared["metadata"]["uid"], {}))
         work += self._of_gone({(one.stream.stream, one.pod_name) for one in targets if one.stream is not None})
         return work + [one for site in sites for one in self._of_site(site, targets)]
+
+    def _of_target(self, target: Target, seen: Mapping[str, Followed]) -> list[Work]:
+        work: list[Work] = []
+        error = target.error
+        with target.contained():
+            work = [*self._of_status(target, seen), *self._of_pod(target)]
+        if target.error != error:  # which is news
+            with target.contained():
+                work = [*self._of_status(target, seen)]
+        return work
 
     def _of_status(self, target: Target, seen: Mapping[str, Followed]) -> Iterator[Work]:
         status = self._status(target, seen)
@@ -77,7 +86,14 @@ class Reporter:
             self._introduced = {one for one in self._introduced if (one[0], one[1][2]) != (stream, pod)}
             yield partial(self._replicas.withdraw, stream, pod)
 
-    def _of_site(self, site: Site, targets: Iterable[Target]) -> Iterator[Work]:
+    def _of_site(self, site: Site, targets: Iterable[Target]) -> list[Work]:
+        try:
+            return list(self._of_events(site, targets))
+        except Exception:  # noqa: BLE001 (it is due to what that cluster says; the others are listened to)
+            _log.exception("a cluster's events cannot be told", team=site.registered.team_id, name=site.registered.name)
+            return []
+
+    def _of_events(self, site: Site, targets: Iterable[Target]) -> Iterator[Work]:
         """Of pods that nobody collects from, events are none of our business."""
         registered = site.registered
         cluster = (registered.team_id, registered.name)
@@ -106,4 +122,4 @@ def carry_out(work: Iterable[Work]) -> None:
 
 def _lines_of(declared: Document, container: str) -> int:
     entries = (declared.get("status") or {}).get("containerStatuses") or ()
-    return next((int(entry.get("lines", 0)) for entry in entries if entry["name"] == container), 0)
+    return next((int(entry.get("lines", 0)) for entry in entries if entry.get("name") == container), 0)

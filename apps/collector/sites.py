@@ -35,6 +35,9 @@ class Site:
             self.api = await ClusterApi.connect(self.registered.kubeconfig, anywhere=self.registered.anywhere)
         except ClusterError as error:
             self.fault = str(error)
+        except Exception as error:  # noqa: BLE001 (nothing that stands in a team's kubeconfig may stop the others)
+            _log.warning("a kubeconfig cannot be used", team=self.registered.team_id, error=type(error).__name__)
+            self.fault = "the kubeconfig cannot be used"
 
     async def close(self) -> None:
         await self.watch(())

@@ -1,9 +1,12 @@
 """A PodLogStream, and what was found for it: its cluster, its pod, its stream."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
+
+import structlog
 
 from apps.collector.cluster import Document
 from apps.collector.sites import DEFAULT_NAMESPACE, Site, Sites
@@ -14,6 +17,7 @@ from tailsvc.collect.views import PodView
 
 # Where the lines of a pod go, if its PodLogStream says so.
 RESOURCE = "tilt.dev/resource"
+_log = structlog.get_logger(__name__)
 
 
 class Place(NamedTuple):
@@ -82,6 +86,16 @@ class Target:
             self.error = error
         elif self.site.is_known(self.namespace):
             self.error = missing
+
+    @contextmanager
+    def contained(self) -> Iterator[None]:
+        """What goes wrong with one is told in its status, and keeps no other waiting."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 (it may be due to anything that a team or its cluster says)
+            self.stream, self.error = None, f"this cannot be followed: {type(error).__name__}"
+            if (self.declared.get("status") or {}).get("error") != self.error:  # each is looked at all the time
+                _log.exception("a PodLogStream cannot be followed", team=self.team_id, name=self.name)
 
     def _selected(self, pod: PodView) -> list[Container]:
         spec = self.declared["spec"]

@@ -126,6 +126,11 @@ class Ground:
         with team_scope(self.team.pk):
             services.delete(PODLOGSTREAM, name, services.Deletion(), now=datetime.now(UTC))
 
+    def lie(self, name: str, status: dict[str, Any]) -> None:
+        """As a client may, over `/status`."""
+        with team_scope(self.team.pk):
+            services.set_status(PODLOGSTREAM.plural, name, lambda _: status, manager="somebody", now=datetime.now(UTC))
+
     def document(self, name: str) -> Document:
         with team_scope(self.team.pk):
             return services.get(PODLOGSTREAM, name)

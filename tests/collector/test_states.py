@@ -8,8 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from apps.collector.records import LINES_EVERY_SECONDS
+from apps.collector.reporting import Reporter
+from apps.collector.targets import Target
 from apps.engine import store
 from apps.objects.models import ObjectChange
+from tailsvc.collect.statuses import Followed
+from tailsvc.collect.views import PodView
 from tests.cluster.faults import KUBELETS_WORDS
 from tests.cluster.model import Cluster
 from tests.cluster.running import RunningCluster, running_cluster
@@ -290,3 +294,41 @@ def test_replicas_and_what_happens_to_them_are_told(ground: Ground, model: Clust
     assert (replica.node, replica.restarts, replica.status) == ("node-1", 1, "running")
     model.delete_pod(pod)
     soon(lambda: pod not in ground.replicas(pod), "the replica to be gone")
+
+
+def test_a_status_that_a_client_wrote_keeps_nobody_waiting(ground: Ground, model: Cluster, pod: str) -> None:
+    model.add_pod(pod, start=True)
+    ground.declare(pod)
+    active = [{"name": "main", **ACTIVE}]
+    until(lambda: ground.told(pod) == active, "it to be active")
+    ground.lie(pod, {"containerStatuses": [{"lines": 5}]})
+    other = Ground(ground.cluster)
+    other.settle()
+    other.declare(pod)
+    until(lambda: other.told(pod) == active, "another team's to be active")
+    until(lambda: ground.told(pod) == active, "the truth to be told again")
+
+
+def test_a_stream_that_cannot_be_named_keeps_nobody_waiting(ground: Ground, model: Cluster, pod: str) -> None:
+    owner = f"{pod}\x00"
+    model.add_pod(f"{pod}-bad", owner=f"StatefulSet/{owner}", start=True)
+    ground.declare(f"{pod}-bad")
+    model.add_pod(pod, start=True)
+    other = Ground(ground.cluster)
+    other.settle()
+    for one in (ground, other):
+        one.declare(pod)
+        until(lambda one=one: one.told(pod) == [{"name": "main", **ACTIVE}], "the others to be active")  # type: ignore[misc]
+    assert ground.error(f"{pod}-bad") == f"no stream can be named {owner!r}"
+
+
+def test_what_goes_wrong_with_one_is_told_in_its_status_and_the_others_are_told_of() -> None:
+    def target(name: str, lines: object) -> Target:
+        status = {"containerStatuses": [{"name": "main", "lines": lines}]}
+        declared = {"metadata": {"name": name, "uid": name}, "spec": {"cluster": "default", "pod": "a"}}
+        return Target(1, {**declared, "status": status}, pod=PodView("uid", "a", (), {}, ()))
+
+    broken, sound = target("broken", "many"), target("sound", 1)
+    seen = {one.name: {"main": Followed()} for one in (broken, sound)}
+    assert len(Reporter().work([broken, sound], [], seen)) == 2
+    assert (broken.error, sound.error) == ("this cannot be followed: ValueError", "")
