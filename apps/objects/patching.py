@@ -128,7 +128,9 @@ def _create(open_: Writing, kind: Kind, wanted: Document, options: Options) -> D
 
 def _update(open_: Writing, kind: Kind, stored: StoredObject, wanted: Document, options: Options) -> Document:
     computed.check(kind.plural, "update", stored.name)
-    old = stored.document
+    old: Document = stored.document
+    if options.subresource == "status" and computed.keeps_status(kind.plural, stored.name):
+        return old
     manager = applier(options.manager, options.subresource)
     claims = _claims_of(old, kind)
     merged, fields, others = applied(old, wanted, kind, claims, manager, force=options.force)

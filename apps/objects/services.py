@@ -130,6 +130,9 @@ def replace(kind: Kind, name: str, body: object, options: Options, *, now: datet
 def update(open_: Writing, kind: Kind, stored: StoredObject, document: Document, options: Options) -> Document:
     """Keep what follows from the document; an update that changes nothing is none."""
     computed.check(kind.plural, "update", stored.name)
+    if options.subresource == "status" and computed.keeps_status(kind.plural, stored.name):
+        kept: Document = stored.document
+        return kept
     new = next_document(stored.document, document, kind, options)
     return keep(
         open_, kind, stored, with_claims(new, updated_claims(stored.document, new, kind, options, open_.now), kind)

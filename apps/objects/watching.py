@@ -146,7 +146,11 @@ class Watch:
 def _look(watched: Sequence[tuple[int, str]], teams: list[int]) -> dict[int, int]:
     """The newest versions, once what is computed is up to date."""
     for team_id, plural in watched:
-        computed.refresh(plural, team_id)
+        try:
+            computed.refresh(plural, team_id)
+        except Exception as error:  # noqa: BLE001 (one team's trouble; the others are told)
+            _log.warning("what is computed is not up to date", team=team_id, kind=plural, error=repr(error))
+            connections.close_all()  # the next one begins with a connection that works
     return history.versions_of(teams) if teams else {}
 
 

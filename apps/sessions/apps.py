@@ -13,7 +13,7 @@ class SessionsConfig(AppConfig):
         from apps.objects.computed import register
         from apps.sessions import services
 
-        register("sessions", services.refresh, services.forbid)
+        register("sessions", services.refresh, services.forbid, services.keeps_status)
         signals.worker_ready.connect(_worker, weak=False)
         signals.task_prerun.connect(_began, weak=False)
         signals.task_postrun.connect(_ended, weak=False)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import orjson
 import redis
+import structlog
 from celery import current_app
 from django.utils import timezone
 
@@ -27,20 +28,32 @@ MANAGER = "tailsvc"
 # "pid started": the supervisor's process and the time of its start, as seconds.
 SUPERVISOR = "TAILSVC_SUPERVISOR"
 _CI_KEPT_SECONDS = 7 * 86_400
+_log = structlog.get_logger(__name__)
 
 
 def refresh(team_id: int) -> None:
-    """Outside of any scope."""
+    """Outside of any scope. What cannot be kept is logged, and what is stored stays."""
     now = timezone.now()
     names = [str(entry["task"]) for entry in current_app.conf.beat_schedule.values()]
     processes, jobs = beats.processes(beats.client()), beats.jobs(beats.client(), names)
     with team_scope(team_id):
         team = Team.objects.select_related("plan").get(pk=team_id)
         seen = Seen(processes, jobs, streams.replicas(now=now), streams.builds(team, now=now))
-        document = _stored(now)
-        status = status_of(document, seen, team_id, now)
-        if status != document["status"]:
-            services.set_status(SESSION.plural, NAME, lambda _: status, manager=MANAGER, now=now)
+        try:
+            _bring_up_to_date(seen, team_id, now)
+        except ApiError as error:  # it is full of what clients say, or the team has as many objects as it may
+            _log.warning("a session cannot be brought up to date", team=team_id, error=str(error))
+
+
+def _bring_up_to_date(seen: Seen, team_id: int, now: datetime) -> None:
+    document = _stored(now)
+    status = status_of(document, seen, team_id, now)
+    if status != document["status"]:
+        services.set_status(SESSION.plural, NAME, lambda _: status, manager=MANAGER, now=now)
+
+
+def keeps_status(name: str) -> bool:
+    return name == NAME
 
 
 def forbid(verb: str, name: str) -> None:

@@ -193,7 +193,7 @@ def _last_ready(new: Document, old: Document, now: datetime) -> Document:
 
 
 def _differs_little(new: Document, old: Document) -> bool:
-    if new.get("error") != old.get("error"):
+    if new.get("error") != old.get("error") or not old.get("finishTime"):
         return False
     passed = datetime.fromisoformat(new["finishTime"]) - datetime.fromisoformat(old["finishTime"])
     return timedelta(0) <= passed < STEADY

@@ -48,6 +48,7 @@ class Reply:
     warnings: list[str] = field(default_factory=list)
 
 
+_STATUS_KEPT = "the status of this object follows from what runs; what was sent is not kept"
 Verb = Callable[[Asked], Reply]
 
 
@@ -144,7 +145,10 @@ def _refresh(asked: Asked) -> None:
 
 def _written(asked: Asked, written: Written) -> Reply:
     shown = asked.shape.one(asked.kind, written.document)
-    return Reply(201 if written.created else 200, shown, written.warnings)
+    warnings = written.warnings
+    if asked.subresource == "status" and computed.keeps_status(asked.kind.plural, asked.name):
+        warnings = [*warnings, _STATUS_KEPT]
+    return Reply(201 if written.created else 200, shown, warnings)
 
 
 def _deletion(asked: Asked) -> Deletion:

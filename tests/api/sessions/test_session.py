@@ -1,14 +1,21 @@
 """The team's computed session, over the API."""
 
+import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from apps.accounts.scope import team_scope
 from apps.lifecycle.kinds import BuildStatus
+from apps.objects import history, limits
+from apps.objects.services import set_status
+from apps.objects.watching import watch
 from apps.sessions import beats
 from apps.sessions.services import NAME
-from tests.api.objects.conftest import MERGE, SESSIONS, Kube, kube, refused
+from tailsvc.objects.session import SESSION
+from tests.api.objects.conftest import APPLY, JSON_PATCH, MERGE, SESSIONS, Kube, kube, refused
 from tests.factories.accounts import make_team
 from tests.factories.lifecycle import finish_build, make_build, report_replica
 from tests.factories.streams import delete_stream, make_stream
@@ -149,3 +156,66 @@ def test_a_session_of_a_client_is_an_object_like_any_other(kube: Kube) -> None:
     assert made.status == 201, made.body
     assert kube.get(f"{SESSIONS}/mine").json()["status"]["targets"] is None
     assert kube.delete(f"{SESSIONS}/mine").status == 200
+
+
+# A status in its form that nothing of ours would ever write.
+NONSENSE = {"targets": [{"name": name, "type": "job", "state": {"terminated": {}}} for name in ("shop:update", "x")]}
+
+
+def test_what_clients_say_of_its_status_is_not_kept_and_they_are_told(kube: Kube) -> None:
+    stream, _ = make_stream(kube.team, "shop")
+    finish_build(make_build(stream, "b"))
+    before = kube.get(PATH).json()
+    status = f"{PATH}/status"
+    patches = (
+        (MERGE, {"status": NONSENSE}),
+        (JSON_PATCH, [{"op": "replace", "path": "/status/targets", "value": NONSENSE["targets"]}]),
+        (APPLY, {**{part: before[part] for part in ("apiVersion", "kind")}, "status": NONSENSE}),
+    )
+    answers = [kube.patch(f"{status}?fieldManager=me", body, type_) for type_, body in patches]
+    answers.append(kube.put(status, {**before, "status": NONSENSE}))
+    for answer in answers:
+        assert (answer.status, answer.json()) == (200, before)
+        assert "follows from what runs" in answer.headers["warning"]
+    assert kube.get(PATH).json() == before
+
+
+def test_a_stored_status_that_says_nonsense_is_put_right(kube: Kube) -> None:
+    stream, _ = make_stream(kube.team, "shop")
+    finish_build(make_build(stream, "b"))
+    before = status_of(kube)
+    with team_scope(kube.team.pk):
+        set_status(SESSION.plural, NAME, lambda _: NONSENSE, manager="somebody", now=datetime.now(UTC))
+    assert kube.get(SESSIONS).status == 200
+    assert status_of(kube)["targets"] == before["targets"]
+
+
+def test_one_that_has_no_room_for_its_status_is_shown_as_it_was_until_it_has(kube: Kube) -> None:
+    def fill(text: str) -> int:
+        owner = {"apiVersion": "v1", "kind": "X", "name": f"x{text}", "uid": "1"}
+        answer = kube.patch(PATH, {"metadata": {"ownerReferences": [owner] if text else None}}, MERGE)
+        assert answer.status == 200, answer.body
+        return len(json.dumps(answer.json(), separators=(",", ":")))
+
+    fill("x" * (limits.OBJECT_BYTES - fill("x") - 100))
+    before = status_of(kube)
+    stream, _ = make_stream(kube.team, "shop")
+    report_replica(stream, "shop-1")
+    assert kube.get(SESSIONS).status == 200
+    assert status_of(kube) == before
+    fill("")
+    assert state_of(kube, "shop:runtime")
+
+
+def test_a_team_whose_session_cannot_be_had_keeps_no_other_waiting(kube: Kube) -> None:
+    gone, team = 0, kube.team.pk
+
+    async def watched() -> None:
+        async with watch().watching(gone, SESSION), watch().watching(team, SESSION):
+            await asyncio.to_thread(kube.get, PATH)
+            seen = await asyncio.to_thread(lambda: history.versions_of([team])[team])
+            stream, _ = await asyncio.to_thread(make_stream, kube.team, "shop")
+            await asyncio.to_thread(report_replica, stream, "shop-1")
+            await asyncio.wait_for(watch().beyond(team, seen), 20)
+
+    asyncio.run(watched())
