@@ -19,7 +19,7 @@ from tailsvc.objects.session import SESSION
 _SHOWN = 50
 _TARGETS = "Tiltfile"  # the session that follows from what runs
 # How each state of a target looks.
-_TONES = {"active": "good", "waiting": "warn", "terminated": "", "": ""}
+_TONES = {"active": "good", "waiting": "warn"}
 
 
 class LivePage(TeamPage):
@@ -77,7 +77,7 @@ def _target(target: Document) -> dict[str, Any]:
         "type": target["type"],
         "resource": ", ".join(target.get("resources") or []),
         "state": state.get("waitReason") or kind or "not run yet",
-        "tone": "error" if error else "warn" if kind == "active" and not ready else _TONES[kind],
+        "tone": "error" if error else "warn" if kind == "active" and not ready else _TONES.get(kind, ""),
         "told": error or ("not ready" if not ready else ""),
         "since": _time(state.get("finishTime") or state.get("startTime")),
     }

@@ -4,9 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from apps.accounts.scope import team_scope
+from apps.objects.services import set_status
 from tests.console.conftest import Person
 from tests.factories.lifecycle import append_chunk, finish_build, make_build, record_event, report_replica
-from tests.factories.objects import PODLOGSTREAMS, podlogstream, settle_object
+from tests.factories.objects import PODLOGSTREAMS, SESSIONS, podlogstream, session, settle_object
 from tests.factories.streams import make_stream
 
 HOSTILE = "<script>alert(1)</script>\x1b[31mred\x1b[0m\u202e"
@@ -23,6 +25,26 @@ def test_the_session_shows_what_runs_and_what_streams_report(person: Person) -> 
     part = person.get("live/", **PART).content.decode()
     assert "<html" not in part
     assert "shop:runtime" in part
+
+
+def test_whatever_a_client_says_of_its_own_session_is_shown(person: Person) -> None:
+    """In the form that objects have; the page is the same for what they may have one day."""
+    begin, end = "0001-01-01T00:00:00.000000Z", "9999-12-31T23:59:59.999999Z"
+    states = [
+        {"disabled": {}},
+        {"terminated": {}},
+        {"active": {"startTime": begin}},
+        {"terminated": {"startTime": begin, "finishTime": end}},
+        {"waiting": {}, "active": {}},
+        {},
+    ]
+    targets = [{"name": f"mine-{nth}", "state": state} for nth, state in enumerate(states)]
+    settle_object(person.team.pk, SESSIONS, session("mine"))
+    with team_scope(person.team.pk):
+        set_status(SESSIONS, "mine", lambda _: {"targets": targets}, manager="me", now=datetime.now(UTC))
+    text = person.text("live/")
+    assert all(f"<bdi>{one['name']}</bdi>" in text for one in targets)
+    assert '<span class="badge ">disabled</span>' in text
 
 
 def test_pod_log_streams_are_listed_with_what_they_collect_from(person: Person) -> None:
