@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 import pytest
 import schemathesis
+import yaml
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
@@ -20,8 +21,10 @@ from schemathesis.specs.openapi.checks import (
 
 from apps.accounts.models import Membership, PersonalAccessToken
 from apps.accounts.scope import maintenance
+from apps.ops.document import _rendered
 from apps.streams.models import IngestToken
 from config.asgi import application
+from tests.api.conftest import Api
 from tests.factories.clusters import settle_cluster
 from tests.factories.kubeconfigs import kubeconfig
 from tests.factories.lifecycle import finish_build, make_build, settle_lifecycle
@@ -73,6 +76,22 @@ def lead_somewhere(case: schemathesis.Case, world: World) -> None:
     if len(repr(case.path_parameters)) % 4:
         real = {name: value for name, value in things(world).items() if name in case.path_parameters}
         case.path_parameters.update(real)
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"), [("yaml", "application/vnd.oai.openapi"), ("json", "application/vnd.oai.openapi+json")]
+)
+def test_the_document_is_the_same_whatever_version_is_asked_for_and_made_once(api: Api, form: str, kind: str) -> None:
+    first = api.get(f"/api/schema?format={form}")
+    assert (first.status_code, first["Content-Type"]) == (200, kind)
+    assert first["Content-Disposition"] == f'inline; filename="tailsvc.{form}"'
+    assert yaml.load(first.content, yaml.CSafeLoader)["paths"].keys() == document()["paths"].keys()
+    made = _rendered.cache_info().misses
+    for version in ("%00", "%0a", "%1f", "2%22; filename=%22evil.html"):
+        again = api.get(f"/api/schema?format={form}&version={version}")
+        assert (again.status_code, again.content) == (200, first.content)
+        assert again["Content-Disposition"] == first["Content-Disposition"]
+    assert _rendered.cache_info().misses == made
 
 
 @pytest.fixture(scope="module")
