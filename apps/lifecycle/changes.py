@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import structlog
-from django.db import DatabaseError, connections
+from django.db import connections
 from django.db.models import F
 
 from apps.accounts.errors import NotThere
@@ -77,35 +77,36 @@ class Watch:
     async def _ask_while_anybody_waits(self) -> None:
         while self._waiting:
             asked = list(self._waiting)
-            try:
-                self._tell(asked, await asyncio.to_thread(_ask, asked))
-            except DatabaseError as error:  # it comes back, and until then there is nothing new to tell
-                _log.warning("followers wait for the database", error=str(error))
+            self._tell(await asyncio.to_thread(_ask, asked))
             await asyncio.sleep(self._every)
 
-    def _tell(self, asked: list[StreamRef], found: Mapping[StreamRef, int]) -> None:
-        for stream in asked:
+    def _tell(self, found: Mapping[StreamRef, int | None]) -> None:
+        for stream, change in found.items():
             for seen, waiting in list(self._waiting.get(stream, ())):
                 if waiting.done():
                     continue
-                if stream not in found:
+                if change is None:
                     waiting.set_exception(NotThere("stream"))
-                elif found[stream] > seen:
-                    waiting.set_result(found[stream])
+                elif change > seen:
+                    waiting.set_result(change)
 
 
-def _ask(streams: Iterable[StreamRef]) -> dict[StreamRef, int]:
+def _ask(streams: Iterable[StreamRef]) -> dict[StreamRef, int | None]:
+    """None: it is deleted. Of a team that cannot be asked there is nothing, and the others are told."""
     by_team: dict[int, list[int]] = defaultdict(list)
     for stream in streams:
         by_team[stream.team_id].append(stream.stream_id)
-    try:
-        return {
-            StreamRef(stream_id, team_id): change
-            for team_id, stream_ids in by_team.items()
-            for stream_id, change in last_changes(team_id, stream_ids).items()
-        }
-    finally:
-        connections.close_all()  # gives this thread's connection back to the pool
+    found: dict[StreamRef, int | None] = {}
+    for team_id, stream_ids in by_team.items():
+        try:
+            changes = last_changes(team_id, stream_ids)
+        except Exception as error:  # noqa: BLE001 (it is asked again; the database may be away)
+            _log.warning("followers wait for the database", team=team_id, error=repr(error))
+            connections.close_all()  # the next team begins with a connection that works
+        else:
+            found.update({StreamRef(one, team_id): changes.get(one) for one in stream_ids})
+    connections.close_all()  # gives this thread's connection back to the pool
+    return found
 
 
 _watches: dict[asyncio.AbstractEventLoop, Watch] = {}

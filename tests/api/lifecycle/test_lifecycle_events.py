@@ -1,5 +1,6 @@
 """/api/streams/{stream}/lifecycle-events: what happened, counted where it repeats itself."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,8 +11,9 @@ from django.db import connections
 from apps.accounts import verdicts
 from apps.accounts.models import Plan
 from apps.accounts.scope import maintenance, team_scope
-from apps.lifecycle import limits
+from apps.lifecycle import changes, limits
 from apps.lifecycle.models import LifecycleEvent, LifecycleHead
+from tailsvc.storage.base import StreamRef
 from tests.api.conftest import Api
 from tests.factories.lifecycle import record_event
 from tests.factories.streams import World, make_world
@@ -175,3 +177,16 @@ def test_an_unusable_event_is_told(api: Api, world: World, body: dict[str, Any],
 def test_an_unusable_parameter_is_told(api: Api, world: World, query: str) -> None:
     answer = api.get(f"{path(world)}?{query}", token=world.token)
     assert (answer.status_code, list(answer.json()["errors"])) == (422, [query.partition("=")[0]])
+
+
+def test_a_team_that_cannot_be_asked_keeps_no_follower_of_another_waiting(world: World) -> None:
+    async def followed() -> None:
+        watch = changes.Watch(every=0.05)
+        no_team = StreamRef(world.stream.pk, 2**70)  # which the database refuses
+        waiting = [asyncio.ensure_future(watch.beyond(one, 0)) for one in (no_team, world.stream.ref)]
+        await asyncio.to_thread(record_event, world.stream, **OOM)
+        assert await asyncio.wait_for(waiting[1], 20) == 1
+        assert not waiting[0].done()
+        waiting[0].cancel()
+
+    asyncio.run(followed())
