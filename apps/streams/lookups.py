@@ -14,7 +14,7 @@ from apps.accounts.callers import PlanLimits
 from apps.accounts.scope import after_commit, maintenance, team_scope
 from apps.accounts.verdicts import Verdicts
 from apps.streams.ingest_tokens import Claims
-from apps.streams.models import IngestToken, Stream
+from apps.streams.models import IngestToken, SigningKey, Stream
 from apps.streams.services import find_named, find_stream
 from tailsvc.storage.base import StreamRef
 
@@ -34,13 +34,16 @@ class IngestGrant:
 
 
 def find_grant(claims: Claims, *, now: datetime) -> IngestGrant | None:
-    """None if the token is revoked or expired, or its stream deleted."""
+    """None if the token is revoked or expired, its key removed, or its stream deleted."""
     live = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
     with maintenance():
         token = (
             IngestToken.objects.filter(
                 live,
                 jti=claims.jti,
+                kid=claims.kid,
+                # Asked here, not of what this process knows of the keys: verdicts are kept a while themselves.
+                kid__in=SigningKey.objects.values("kid"),
                 stream__uuid=claims.stream,
                 revoked_at__isnull=True,
                 stream__deleted_at__isnull=True,

@@ -32,6 +32,7 @@ NAMES_MAINTENANCE = {
     "apps.http.problems",  # rolls back whatever is open
     "apps.ingest.usage",
     "apps.ops.database",  # grants the role its rights
+    "apps.streams.ingest_tokens",  # a lock around the first signing key
     "config.collect",  # waits for the first cluster, without Django
     "config.databases",
     "config.settings",
@@ -46,6 +47,7 @@ WRITES_SQL = {
     "apps.ingest.usage",  # adding up in an upsert
     "apps.ops.database",  # roles and grants
     "apps.ops.health",  # the server's settings
+    "apps.streams.ingest_tokens",  # a lock around the first signing key
     "config.cli.checks",  # `tailsvc doctor`
     "config.collect",  # is there a cluster to collect from?
     "config.runtime.prepare",  # which code prepared this database?
