@@ -6,6 +6,7 @@ from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 
 from apps.accounts.addresses import client_address
+from apps.accounts.models import User
 from apps.http.problems import Problem
 
 # A person mistypes a few times; a program that guesses gets nowhere.
@@ -13,6 +14,7 @@ LOG_INS_BY_ADDRESS = "30/m"
 LOG_INS_BY_ACCOUNT = "10/m"
 DEVICE_CODES_BY_ADDRESS = "30/m"
 USER_CODES_BY_USER = "20/m"
+_ACCOUNT_CHARS = 254  # what is longer is no address
 
 
 def seconds_to_wait(request: HttpRequest, *, group: str, who: str, rate: str) -> int:
@@ -25,7 +27,9 @@ def seconds_to_wait(request: HttpRequest, *, group: str, who: str, rate: str) ->
 
 def log_in_wait(request: HttpRequest, account: str) -> int:
     by_address = seconds_to_wait(request, group="log-in address", who=client_address(request), rate=LOG_INS_BY_ADDRESS)
-    by_account = seconds_to_wait(request, group="log-in account", who=account.strip().lower(), rate=LOG_INS_BY_ACCOUNT)
+    # As the log-in takes it, which knows many spellings of one address.
+    meant = User.normalize_username(account.strip()[:_ACCOUNT_CHARS])
+    by_account = seconds_to_wait(request, group="log-in account", who=meant, rate=LOG_INS_BY_ACCOUNT)
     return max(by_address, by_account)
 
 

@@ -83,6 +83,19 @@ def test_an_account_is_not_guessed_at_from_many_addresses(database: None) -> Non
 
 
 @pytest.mark.usefixtures("one_minute")
+def test_an_account_has_one_rate_however_it_is_spelt(database: None) -> None:
+    email = make_user(password=PASSWORD).email
+
+    def spelt(nth: int) -> str:
+        wide = chr(ord(email[nth]) + 0xFEE0)  # which NFKC takes for the letter itself
+        return " " * 50 * nth + email[:nth] + wide + email[nth + 1 :].upper()
+
+    tries = [{"username": spelt(nth), "password": ""} for nth in range(11)]
+    answers = [Client(REMOTE_ADDR=some_address()).post("/login", fields) for fields in tries]
+    assert 429 in [answer.status_code for answer in answers]
+
+
+@pytest.mark.usefixtures("one_minute")
 def test_an_address_does_not_guess_at_many_accounts(database: None) -> None:
     client = Client(REMOTE_ADDR=some_address())
     answers = [client.post("/login", {"username": unique("u"), "password": ""}) for _ in range(31)]
