@@ -73,6 +73,8 @@ def decide(*, user: User, user_code: str, team_id: int, approve: bool, now: date
 
 def redeem(*, device_code: str, client_id: str, now: datetime) -> AccessToken | Refusal:
     """What the program that polls is told; an access token once."""
+    if client_id not in device_flow.CLIENTS or not device_code.isascii():
+        return "invalid_grant"  # neither can be asked of the database
     with maintenance(atomic=True):
         grant = (
             DeviceGrant.objects.select_for_update(of=("self",))

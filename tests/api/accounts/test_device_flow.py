@@ -19,6 +19,7 @@ from apps.accounts.models import AuditEntry, DeviceGrant, PersonalAccessToken, T
 from apps.accounts.scope import maintenance
 from apps.accounts.upkeep import clear_expired
 from tests.api.conftest import Api, log_in
+from tests.asgi import Asgi
 from tests.factories.accounts import make_member, make_team, make_user
 
 CODE, TOKEN = "/api/oauth/device/code", "/api/oauth/device/token"
@@ -142,11 +143,20 @@ def test_unknown_clients_and_scopes_are_refused(api: Api, fields: dict[str, str]
         ({"grant_type": "password"}, "unsupported_grant_type"),
         (poll(""), "invalid_grant"),
         (poll("\x00\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16")), "invalid_grant"),
+        (poll("code", "tailsvc\x00"), "invalid_grant"),
     ],
 )
 def test_a_bad_poll_is_told_in_oauths_words(api: Api, fields: dict[str, str], error: str) -> None:
     answer = api.form(TOKEN, fields)
     assert (answer.status_code, answer.json()["error"]) == (400, error)
+
+
+@pytest.mark.parametrize("charset", ["utf-7", "utf-16", "zlib"])
+def test_a_bad_poll_is_told_whatever_it_says_of_its_charset(asgi: Asgi, charset: str) -> None:
+    sent = f"grant_type={device_flow.GRANT_TYPE}&client_id={AGENT}&device_code=+2AA-".encode()
+    headers = {"content-type": f"application/x-www-form-urlencoded; charset={charset}"}
+    answer = asgi.post(TOKEN, sent, headers=headers)
+    assert (answer.status, answer.json()["error"]) == (400, "invalid_grant")
 
 
 def test_json_is_not_spoken_here(api: Api) -> None:
