@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -22,6 +23,8 @@ class AdminScopeMiddleware:
         root = reverse("admin:index")
         if not request.path_info.startswith(root):
             return self.get_response(request)
+        if "%00" in request.META["QUERY_STRING"]:
+            raise BadRequest("No value in the database has a NUL.")  # the admin's lists would ask for it
         if request.path_info == reverse("admin:login"):
             query = urlencode({"next": request.GET.get("next", root)})
             return HttpResponseRedirect(f"{reverse('login')}?{query}")

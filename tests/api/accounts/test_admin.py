@@ -44,6 +44,11 @@ def test_an_operator_looks_across_teams(operator: Client, model: str) -> None:
     assert page.status_code == 200
 
 
+@pytest.mark.parametrize("path", ["auditentry/?action=%00", "membership/?role=%00", "user/?q=%00"])
+def test_a_list_of_what_cannot_be_is_a_bad_request(operator: Client, path: str) -> None:
+    assert operator.get(f"/admin/accounts/{path}").status_code == 400
+
+
 def test_no_secret_of_a_token_is_shown(operator: Client) -> None:
     text = make_token(make_team())
     with maintenance():
