@@ -25,19 +25,29 @@ class NotRead(Exception):
 
 
 class Reply:
-    """Chunked, never compressed. `on_gone` is called when the client hangs up.
+    """Chunked, never compressed. `on_gone` is called when the client hangs up; at once where it has already.
 
     `is_hopeless` is asked when a piece was not taken for SLOW_SECONDS; unless it says so, the client is waited for.
     """
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.is_started = False
-        self.on_gone: Callable[[], None] = lambda: None
+        self._on_gone: Callable[[], None] = lambda: None
         self.is_hopeless: Callable[[], bool] = lambda: True
         self._is_gone = False
         self._send = send
         self._has_body = scope["method"] != "HEAD"
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def on_gone(self) -> Callable[[], None]:
+        return self._on_gone
+
+    @on_gone.setter
+    def on_gone(self, call: Callable[[], None]) -> None:
+        self._on_gone = call
+        if self._is_gone:  # while it was found out who asks, and for what
+            call()
 
     async def start(self, content_type: bytes, headers: Mapping[str, str]) -> None:
         sent = [(b"content-type", content_type), *_HEADERS]

@@ -15,7 +15,7 @@ from apps.tail import following
 from tailsvc.events import Event
 from tailsvc.filters import EVERYTHING
 from tailsvc.queries import Selection
-from tests.asgi import Answer, Asgi
+from tests.asgi import Answer, Asgi, scope_of
 from tests.factories.streams import World, delete_stream, lines, make_world, now_micros
 from tests.streaming import Streamed, opened
 
@@ -286,6 +286,23 @@ def test_a_client_that_hangs_up_is_forgotten(world: World) -> None:
             assert await answer.all() == b"id: " + b"%.8s-0\n\n" % store().head(world.stream.ref).epoch.hex.encode()
         assert len(here._hub.followers) == 0
         assert not here._hub._watches
+
+    run(story)
+
+
+def test_a_client_that_hangs_up_before_it_is_answered_is_forgotten(world: World) -> None:
+    from config.asgi import application
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.disconnect"}
+
+    async def send(_message: object) -> None:
+        """As servers do: what is sent to who is gone vanishes."""
+
+    async def story() -> None:
+        headers = {"authorization": f"Bearer {world.token}"}
+        await asyncio.wait_for(application(scope_of("GET", tail(world), headers), receive, send), 10)
+        assert not following.following()._hub.followers
 
     run(story)
 
