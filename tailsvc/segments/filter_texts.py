@@ -10,6 +10,7 @@ import numpy as np
 
 from tailsvc.events import searchable
 from tailsvc.filters.nodes import SEARCHED_FIELDS
+from tailsvc.folding import upper
 from tailsvc.segments.columns import Number, Rows
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame, Times
 from tailsvc.segments.printing import TIMESTAMP, Slot, print_numbers, print_texts, print_times
@@ -71,10 +72,13 @@ def _distinct(frame: Frame, rows: Rows, slot: Slot, affixes: str) -> Sequence[st
 
 
 def _telling(times: Times, format_: str, affixes: str) -> Times:
-    """Of a calendar's time only day and hour are long enough for a gram (20T08), and a fraction with what follows."""
+    """Of a calendar's time only day and hour are long enough for a gram (20T08), and its end with what follows.
+
+    It ends with its seconds or their fraction.
+    """
     kind, *options = format_.split(":")
-    fraction = int(options[1]) if kind == "iso" else 0
-    if kind in ("iso", "clf", "syslog") and fraction + len(affixes) < _GRAM:
+    end = max(2, int(options[1])) if kind == "iso" else 2
+    if kind in ("iso", "clf", "syslog") and end + len(upper(affixes).encode()) < _GRAM:
         return np.unique(times // _QUARTER) * _QUARTER
     return np.unique(times)
 

@@ -77,13 +77,17 @@ def _formed(shape: int, at: int, word: str, path: str, status: int, took: float,
             return Event(at, line.encode(), path=path, status=status, attributes={"bytes": number, "w": word})
         case 2:
             return Event(at, f"[{at // 1000}] {word.upper()}: {number}x".encode(), level="ERROR", message=f"{number}x")
+        case 3:
+            # A time that ends at its seconds, or with three more digits, and touches what follows.
+            zone = ("UTC", "Z", "é", "äüß"[: status % 3], "GMT ")[number % 5]
+            return Event(at, f"{iso[: 19 + number % 2 * 4]}{zone} {word} in".encode(), message=f"{word} in")
         case _:
             return Event(at, f"level=warn msg={word}{path}".encode(), level="WARN", message=word + path)
 
 
 formed_events = st.builds(
     _formed,
-    st.integers(0, 3),
+    st.integers(0, 4),
     st.integers(NOW, NOW + 5_000_000),
     st.sampled_from(["", "abc", "aß", "K", "word", 'q"uote', "100%"]),
     st.sampled_from(["/", "/a", "/abc/1", "/B%41", "ms", "200"]),

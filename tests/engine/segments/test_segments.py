@@ -17,8 +17,11 @@ from tailsvc.segments.evaluate import matching_rows
 from tailsvc.segments.filter_texts import filter_texts
 from tailsvc.segments.frame import Frame, frame_of, join_frames, sorted_by_time
 from tailsvc.segments.learning import Book, with_templates
+from tailsvc.segments.making import make_segment, merge
 from tailsvc.segments.packing import FORMAT, Packer, Unpacker
+from tailsvc.segments.probing import probe_of
 from tailsvc.segments.reader import Segment
+from tailsvc.timestamps import iso_text
 from tests.factories.events import NOW, any_events, filters, formed_events
 
 batches_of_events = st.lists(st.lists(any_events, min_size=1, max_size=30), min_size=1, max_size=4)
@@ -119,6 +122,22 @@ def test_a_message_that_is_escaped_in_its_line_and_made_of_other_fields_comes_ba
     assert filter_texts(frame) >= {"/second\\n", 'say \\"x\\"\\n'}
     rows = matching_rows(segment.frame(0), Contains('d\\n"'), np.arange(12), limit=None, newest_first=False)
     assert rows.tolist() == [1, 4, 7, 10]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "é", "ɐ", "ab", "Z"])
+def test_a_text_filter_knows_the_seconds_that_touch_what_follows_them(zone: str) -> None:
+    times = [NOW + number * 7_000_000 for number in range(300)]
+    events = [
+        Event(at, f"{iso_text(at)[:19]}{zone} user {at % 13}".encode(), message=f"user {at % 13}") for at in times
+    ]
+    made = make_segment(merge([frame_of(events, 1)]), base=1, raw_bytes=0)
+    frame = Segment(made.encoded.parts.__getitem__, parts=PARTS, base=1).frame(0)
+    assert not frame.text("raw").present.any()  # type: ignore[union-attr]
+    for event in events:
+        needle = Contains(event.raw.decode()[17 : 19 + len(zone)])
+        probe = probe_of(needle)
+        assert matches(needle, event)
+        assert probe is None or probe(made.filters[0])
 
 
 def test_lines_that_no_column_tells_are_kept() -> None:
