@@ -143,6 +143,7 @@ class _Visit:
         found = []
         for text in ("timeout", "status:>=500 path:/api/*", "NOT level:info", "checkout"):
             self._open(page)
+            page.locator("#plot canvas").wait_for()
             page.wait_for_load_state("networkidle")
             page.locator("#query").fill(text)
             found.append(self._changed(page, page.locator(".ask"), "requestSubmit"))
