@@ -8,8 +8,9 @@ from datetime import date
 from uuid import UUID
 
 import redis
+import structlog
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import DataError, IntegrityError, connections, transaction
 
 from apps.accounts.scope import maintenance
 from apps.ingest.meter import PENDING_USAGE, USAGE_COUNTERS
@@ -17,6 +18,7 @@ from apps.streams.models import Stream, Usage
 
 _MOVING = f"{PENDING_USAGE}:moving"
 _Key = tuple[int, int, UUID, date]  # team, stream, jti, day
+_log = structlog.get_logger(__name__)
 
 
 def store_pending() -> int:
@@ -43,19 +45,28 @@ def _grouped(fields: dict[str, str]) -> dict[_Key, dict[str, int]]:
     """{"team:stream:jti:day:what": count} -> {(team, stream, jti, day): {what: count}}"""
     found: dict[_Key, dict[str, int]] = defaultdict(dict)
     for name, count in fields.items():
-        team, stream, jti, day, what = name.split(":")
-        found[int(team), int(stream), UUID(jti), date.fromisoformat(day)][what] = int(count)
+        try:
+            team, stream, jti, day, what = name.split(":")
+            found[int(team), int(stream), UUID(jti), date.fromisoformat(day)][what] = int(count)
+        except ValueError:  # whoever wrote it: the others' counts are not to wait for it
+            _log.error("usage that cannot be read is dropped", field=name, count=count)
     return found
 
 
 def _add(counted: dict[_Key, dict[str, int]]) -> None:
     with maintenance(), transaction.atomic(using="maintenance"):
         alive = set(Stream.objects.filter(pk__in={stream for _, stream, _, _ in counted}).values_list("pk", flat=True))
-        with connections["maintenance"].cursor() as cursor:
-            for (team, stream, jti, day), counts in counted.items():
-                if stream in alive:
-                    values = [counts.get(what, 0) for what in USAGE_COUNTERS]
-                    cursor.execute(_ADD, [team, stream, jti, day, *values])
+        for key, counts in counted.items():
+            if key[1] in alive:
+                _add_row(key, [counts.get(what, 0) for what in USAGE_COUNTERS])
+
+
+def _add_row(key: _Key, values: list[int]) -> None:
+    try:
+        with transaction.atomic(using="maintenance"), connections["maintenance"].cursor() as cursor:
+            cursor.execute(_ADD, [*key, *values])
+    except (DataError, IntegrityError) as error:  # it would never be kept, and the others' counts would wait with it
+        _log.error("usage that cannot be kept is dropped", team=key[0], stream=key[1], counts=values, error=str(error))
 
 
 _table = Usage._meta.db_table
