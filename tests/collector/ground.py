@@ -69,6 +69,11 @@ class Collector:
             self.kill()
 
     @property
+    def kept_waiting(self) -> float:
+        """The seconds that its loop was ready to run while the machine's processors were busy with others."""
+        return int(Path(f"/proc/{self.process.pid}/schedstat").read_text().split()[1]) / 1e9
+
+    @property
     def peak_bytes(self) -> int:
         """Of its memory, since it was started."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
@@ -149,13 +154,13 @@ class Ground:
             found = ObjectChange.objects.filter(plural=PODLOGSTREAM.plural, name=name, before__isnull=False)
             return [one for one in found.order_by("-version") if one.before["status"] != one.document["status"]]
 
-    def tells(self, name: str, condition: Callable[[], object], what: str) -> float:
-        """Waits until a status is as it has to be; how long after this call it was written that it is, in seconds.
+    def tells(self, name: str, condition: Callable[[], object], what: str, *, since: float | None = None) -> float:
+        """Waits until a status is as it has to be; how long after `since`, or this call, it was written, in seconds.
 
         By the time that the collector noted, which must not be too late: how often this process gets to look is
         nobody's promise.
         """
-        since = time.time()
+        since = time.time() if since is None else since
         until(condition, what)
         news = (
             one for one in self.changes(name) if not is_same_but_lines(one.before["status"], one.document["status"])
