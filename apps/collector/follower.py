@@ -62,6 +62,8 @@ class Follower:
         self._seen = Followed()
         self._silence = SILENCE_SECONDS
         self._rest: list[LogLine] = []  # where the last reading ended, in the middle of a line
+        self._rest_of = ""  # the instance
+        self._has_left = False
         writer.rewound.add(self._moved.set)
         self._task = asyncio.create_task(self._follow())
 
@@ -78,10 +80,14 @@ class Follower:
 
     def leave(self) -> None:
         """The container is gone; what it said last may still be on its way."""
-        self.see(replace(self._container, phase=Phase.TERMINATED))
+        self._container = replace(self._container, phase=Phase.TERMINATED)
+        if not self._has_left:
+            self._has_left = True
+            self._moved.set()
 
     def see(self, container: Container) -> None:
         """What the pod says of it now."""
+        self._has_left = False
         if container != self._container:
             self._container = container
             self._moved.set()
@@ -129,7 +135,9 @@ class Follower:
     async def _go_on(self) -> bool:
         """One step; False where there is nothing to do before the container changes."""
         container = self._container
-        if container.former and not self._is_drained(container.former):
+        if self._rest and container.id and self._rest_of not in {container.former, container.id}:
+            await self._put_rest()  # the rest of that line, if there is one, is nowhere to be had
+        elif container.former and not self._is_drained(container.former):
             await self._drain(container.former, previous=True)
         elif container.id and not self._is_drained(container.id):
             if container.has_ended:
@@ -145,19 +153,18 @@ class Follower:
         return True
 
     async def _drain(self, instance: str, *, previous: bool) -> None:
-        """Read an ended instance's log until two readings come to the same end. Raises ClusterError."""
+        """Read an ended instance's log until two readings come to the same end. Raises ClusterError, NoLogLine."""
         round_, new, ends = self._writer.round, 0, [(-1, self._rest)]
         while len(ends) < 2 or ends[-1] != ends[-2]:
             try:
                 new += await self._read(instance, previous=previous, follow=False)
             except ClusterError as error:
-                if previous and error.status in {400, 404, 409}:
+                if (previous or self._has_left) and error.status in {400, 404, 409}:
                     break  # the cluster has removed it
                 raise
             ends.append((new, self._rest))
-        if self._rest:
-            await self._put(self._rest)
-            self._rest = []
+        if self._rest and self._rest_of == instance:
+            await self._put_rest()
         self._drained[instance] = round_
         while self._writer.round == round_ and not self._writer.has_stored(self.source):
             await asyncio.sleep(_STORED_LOOK_SECONDS)
@@ -179,7 +186,7 @@ class Follower:
                     await self._writer.put(self.source, found, round_)
                     self._rest = []  # the line may have come whole by now
                     new += len(found)
-        self._rest = [line for line in lines.finish() if sieve.is_new(line.time)]
+        self._rest, self._rest_of = [line for line in lines.finish() if sieve.is_new(line.time)], instance
         return new
 
     async def _require(self, instance: str, *, previous: bool) -> None:
@@ -190,9 +197,11 @@ class Follower:
         if found is None or (found.former if previous else found.id) != instance:
             raise ClusterError("the container was started again meanwhile", status=409)
 
-    async def _put(self, lines: list[LogLine]) -> None:
+    async def _put_rest(self) -> None:
+        """As a line, which has no end. Raises Rewound."""
         _, round_ = await self._writer.position(self.source)
-        await self._writer.put(self.source, lines, round_)
+        await self._writer.put(self.source, self._rest, round_)
+        self._rest = []
 
     async def _heard(self, pieces: AsyncIterator[bytes], round_: int) -> AsyncIterator[bytes]:
         """Until the end, a long silence, some time after the instance has ended, or when the writer rewinds."""

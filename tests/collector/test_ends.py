@@ -49,3 +49,24 @@ def test_half_a_line_that_came_whole_later_is_no_line_of_its_own(ground: Ground,
     model.write(pod, "main", b"second run")
     soon(lambda: b"second run" in ground.contents(pod, pod), "the next run")
     assert ground.contents(pod, pod) == [b"half a line", b"second run"]
+
+
+def test_half_a_line_is_kept_where_its_pod_is_gone(ground: Ground, model: Cluster, pod: str) -> None:
+    model.write(pod, "main", b"one")
+    soon(lambda: ground.contents(pod, pod) == [b"one"], "the first line")
+    model.write(pod, "main", b"last words", ends=False)
+    model.delete_pod(pod)
+    soon(lambda: ground.contents(pod, pod) == [b"one", b"last words"], "what it said last")
+
+
+def test_half_a_line_is_kept_where_its_run_is_forgotten(ground: Ground, model: Cluster, pod: str) -> None:
+    """Two runs later a cluster has its log no more; what was read of it is all there is."""
+    faults = ground.cluster.faults
+    faults.watch_delay = 2.0
+    model.write(pod, "main", b"first run", ends=False)
+    for content in (b"second run", b"third run"):
+        model.restart(pod, "main")
+        model.write(pod, "main", content)
+    soon(lambda: b"third run" in ground.contents(pod, pod), "the last run")
+    faults.clear()
+    assert ground.contents(pod, pod) == [b"first run", b"second run", b"third run"]
