@@ -14,6 +14,7 @@ UNDOCUMENTED = {
     ("GET", "api/schema"),
     ("GET", "api/docs"),
     ("*", "livez"),
+    ("*", "healthz"),
     ("*", "readyz"),
     ("*", "metrics"),
     ("GET", ""),
