@@ -49,6 +49,9 @@ QUERY_DEPTH = 25
 # What a follower may have of the past by count: a screenful of a long terminal's memory; more is a query's business.
 TAIL_LINES = 10_000
 
+# A query that runs longer is one that nobody waits for, and it keeps a thread from others.
+READ_SECONDS = 30.0
+
 # A histogram is drawn: more buckets than a wide screen has columns help nobody, and each is counted and sent.
 HISTOGRAM_BUCKETS = 5_000
 FACET_FIELDS = 20

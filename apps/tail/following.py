@@ -72,7 +72,7 @@ class Following:
         `render` must be one function for many followers, not one made for each.
         """
         async with self._place(caller):
-            start = await self._hub.in_thread(lambda: begin(store()))
+            start = await self._hub.begin(lambda: begin(store()))
             follower = self._hub.follow(stream, start, condition, render)
             try:
                 with self.looked_on(caller, stream, follower):

@@ -17,6 +17,8 @@ from tailsvc.tail.watch import Render, Watch
 T = TypeVar("T")
 # Reading and rendering for followers: two at a time, so that a thousand that catch up leave room for queries.
 THREADS = 2
+# To find out where a follower begins may take a whole query: whoever follows already does not wait for it.
+BEGINNING_THREADS = 4
 
 _log = structlog.get_logger(__name__)
 
@@ -32,6 +34,7 @@ class Hub:
         self._poll_seconds = poll_seconds
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tail")
+        self._beginning = ThreadPoolExecutor(BEGINNING_THREADS, thread_name_prefix="tail-begin")
         self._watches: dict[int, Watch] = {}
         self._followers: set[Follower[Any]] = set()
         self._polling: asyncio.Task[None] | None = None
@@ -42,6 +45,10 @@ class Hub:
 
     async def in_thread(self, work: Callable[[], T]) -> T:
         return await self._loop.run_in_executor(self._threads, work)
+
+    async def begin(self, work: Callable[[], T]) -> T:
+        """In another thread than those that read for followers."""
+        return await self._loop.run_in_executor(self._beginning, work)
 
     def hint(self, streams: Iterable[int]) -> None:
         """Something was appended to these streams. From any thread."""
@@ -82,7 +89,8 @@ class Hub:
             self._polling.cancel()
         for watch in self._watches.values():
             watch.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._beginning):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     def _hint(self, streams: Iterable[int]) -> None:
         for stream in streams:

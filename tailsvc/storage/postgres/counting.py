@@ -19,6 +19,7 @@ from tailsvc.segments.probing import probe_of
 from tailsvc.segments.selecting import selected_rows
 from tailsvc.segments.summary import MINUTE, Cells, is_told_by_cells
 from tailsvc.storage.base import StreamRef
+from tailsvc.storage.postgres.deadlines import Deadline
 from tailsvc.storage.postgres.finding import visible_rows
 from tailsvc.storage.postgres.pieces import Index, Payloads, Piece
 from tailsvc.storage.postgres.snapshots import Snapshot
@@ -30,10 +31,11 @@ Buckets = dict[int, Counter[str]]
 class Tally:
     """Goes over all that a snapshot selects."""
 
-    def __init__(self, payloads: Payloads, stream: StreamRef, snapshot: Snapshot) -> None:
+    def __init__(self, payloads: Payloads, stream: StreamRef, snapshot: Snapshot, deadline: Deadline) -> None:
         self._payloads = payloads
         self._stream = stream
         self._snapshot = snapshot
+        self._deadline = deadline
         self._selection = snapshot.selection
 
     def count(self) -> int:
@@ -60,6 +62,7 @@ class Tally:
         indexes = self._indexes(pieces) if told or probe_of(self._selection.filter) else {}
         self._payloads.bring(self._stream, pieces)
         for piece in pieces:
+            self._deadline.check()
             index = indexes.get(piece.segment_id)
             if told and index is not None and index.cells is not None and self._is_whole(piece):
                 yield from self._by_cells(piece, index.cells)
@@ -112,6 +115,7 @@ class Tally:
                 continue
             if group < len(told) and not told[group]:
                 continue
+            self._deadline.check()
             frame = segment.frame(group)
             rows = selected_rows(frame, selection, after=None, direction=Direction.OLDEST_FIRST)
             rows = visible_rows(frame, rows, piece, self._snapshot.deletions)

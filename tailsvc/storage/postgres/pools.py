@@ -10,10 +10,12 @@ import psycopg
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from tailsvc import limits
 from tailsvc.errors import InvalidInput, StorageUnavailable
+from tailsvc.storage.postgres.deadlines import TOO_LONG
 
-# A query that runs longer is one that nobody waits for; a lock that is held longer belongs to something broken.
-_READER_OPTIONS = "-c statement_timeout=30s"
+_READER_OPTIONS = f"-c statement_timeout={limits.READ_SECONDS:.0f}s"
+# A lock that is held longer belongs to something broken.
 _APPENDER_OPTIONS = "-c statement_timeout=60s -c lock_timeout=5s -c synchronous_commit=on"
 _MAINTENANCE_OPTIONS = "-c statement_timeout=120s -c lock_timeout=5s"
 _CHECKOUT_SECONDS = 5.0
@@ -112,7 +114,7 @@ def _checkout(pool: ConnectionPool[Connection]) -> Iterator[Connection]:
     except PoolTimeout as error:
         raise StorageUnavailable("The database cannot be reached; try again.") from error
     except psycopg.errors.QueryCanceled as error:
-        raise StorageUnavailable("The query took too long; narrow its window or its filters.") from error
+        raise StorageUnavailable(TOO_LONG) from error
     except psycopg.DataError as error:
         raise InvalidInput("The database cannot store or compare this value.") from error
     except psycopg.Error as error:

@@ -17,6 +17,7 @@ from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
 from tailsvc.queries import Direction, Facets, Histogram, Page, Scan, Selection, Split
 from tailsvc.storage.base import StreamRef
 from tailsvc.storage.postgres.counting import Tally
+from tailsvc.storage.postgres.deadlines import Deadline
 from tailsvc.storage.postgres.finding import visible_rows
 from tailsvc.storage.postgres.pieces import BrokenPiece, Payloads, Piece, PieceGone
 from tailsvc.storage.postgres.pools import Connection, Pools
@@ -44,22 +45,27 @@ class Reads:
         self._broken: dict[int, str] = {}  # found by this process; the catalogue knows more
 
     def scan(self, stream: StreamRef, scan: Scan) -> Page:
-        return self._until_steady(lambda: self._scan(stream, scan))
+        deadline = Deadline()
+        return self._until_steady(lambda: self._scan(stream, scan, deadline))
 
     def count(self, stream: StreamRef, selection: Selection) -> int:
+        deadline = Deadline()
+
         def once() -> int:
             with reading(self._pools, stream, selection) as (connection, found):
                 rows = _count_rows(connection, stream, found) if found.has_rows else 0
-            return rows + Tally(self._payloads, stream, self._readable(found)).count()
+            return rows + Tally(self._payloads, stream, self._readable(found), deadline).count()
 
         return self._until_steady(once)
 
     def histogram(self, stream: StreamRef, selection: Selection, *, interval: int, split: Split | None) -> Histogram:
+        deadline = Deadline()
+
         def once() -> Histogram:
             with reading(self._pools, stream, selection) as (connection, found):
                 rows = _histogram_rows(connection, stream, found, interval, split) if found.has_rows else []
             found = self._readable(found)
-            buckets = Tally(self._payloads, stream, found).histogram(interval, split)
+            buckets = Tally(self._payloads, stream, found, deadline).histogram(interval, split)
             for start, value, total in rows:
                 buckets.setdefault(start, Counter())[value or ""] += total
             return Histogram(buckets, found.incomplete)
@@ -67,12 +73,14 @@ class Reads:
         return self._until_steady(once)
 
     def facets(self, stream: StreamRef, selection: Selection, fields: Sequence[str], *, limit: int) -> Facets:
+        deadline = Deadline()
+
         def once() -> Facets:
             with reading(self._pools, stream, selection) as (connection, found):
                 asked = fields if found.has_rows else ()
                 rows = {field: _facet_rows(connection, stream, found, field) for field in asked}
             found = self._readable(found)
-            counts = Tally(self._payloads, stream, found).facets(fields)
+            counts = Tally(self._payloads, stream, found, deadline).facets(fields)
             for field, values in rows.items():
                 for value, total in values:
                     counts[field][facet_text(value)] += total
@@ -103,12 +111,12 @@ class Reads:
         with self._pools.reader(stream.team_id) as connection:
             return first_since(connection, stream, start)
 
-    def _scan(self, stream: StreamRef, scan: Scan) -> Page:
+    def _scan(self, stream: StreamRef, scan: Scan, deadline: Deadline) -> Page:
         narrowed = _narrowed(scan)
         with reading(self._pools, stream, narrowed) as (connection, found):
             rows = _scan_rows(connection, stream, found, scan) if found.has_rows else []
         found = self._readable(found)
-        events = Walk(self._payloads, stream, scan, found).run(rows)
+        events = Walk(self._payloads, stream, scan, found, deadline).run(rows)
         head = found.head if events else None
         return Page(events[: scan.limit], has_more=len(events) > scan.limit, head=head, incomplete=found.incomplete)
 

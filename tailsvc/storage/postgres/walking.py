@@ -16,6 +16,7 @@ from tailsvc.segments.probing import Probe, probe_of
 from tailsvc.segments.reader import Segment
 from tailsvc.segments.selecting import selected_rows
 from tailsvc.storage.base import StreamRef
+from tailsvc.storage.postgres.deadlines import Deadline
 from tailsvc.storage.postgres.finding import visible_rows
 from tailsvc.storage.postgres.pieces import Index, Payloads, Piece
 from tailsvc.storage.postgres.snapshots import Snapshot
@@ -33,11 +34,14 @@ class _Found(NamedTuple):
 class Walk:
     """Collects the first `limit` + 1 events of a scan."""
 
-    def __init__(self, payloads: Payloads, stream: StreamRef, scan: Scan, snapshot: Snapshot) -> None:
+    def __init__(
+        self, payloads: Payloads, stream: StreamRef, scan: Scan, snapshot: Snapshot, deadline: Deadline
+    ) -> None:
         self._payloads = payloads
         self._stream = stream
         self._scan = scan
         self._snapshot = snapshot
+        self._deadline = deadline
         self._wanted = scan.limit + 1
         self._newest_first = scan.direction is Direction.NEWEST_FIRST
         self._found: list[_Found] = []
@@ -50,6 +54,7 @@ class Walk:
         indexes = self._indexes(pieces)
         brought = 0
         for place, piece in enumerate(pieces):
+            self._deadline.check()
             if self._is_done(piece):
                 break
             if place >= brought:  # few at first: the page may well be full with them
@@ -84,6 +89,7 @@ class Walk:
         segment = self._payloads.segment(self._stream, piece)
         found = 0
         for group in self._groups(segment, index):
+            self._deadline.check()
             frame = segment.frame(group)
             rows = self._matching(frame, piece)
             for row in rows.tolist():

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -11,10 +13,12 @@ from apps.accounts.models import PersonalAccessToken, Plan
 from apps.accounts.scope import maintenance
 from apps.engine import store
 from apps.http import streaming
+from apps.query import tails
 from apps.tail import following
-from tailsvc.events import Event
+from tailsvc.events import Event, StoredEvent
 from tailsvc.filters import EVERYTHING
 from tailsvc.queries import Selection
+from tailsvc.tail import newest_matching
 from tests.asgi import Answer, Asgi, scope_of
 from tests.factories.streams import World, delete_stream, lines, make_world, now_micros
 from tests.streaming import Streamed, opened
@@ -345,6 +349,32 @@ def test_a_plan_allows_so_many_followers(database: None) -> None:
                 group.create_task(one.__aexit__(None, None, None))
         async with opened(tail(world), token=world.token) as again:
             assert again.status == 200
+
+    run(story)
+
+
+def test_who_begins_with_a_long_search_holds_up_nobody(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, found = threading.Semaphore(0), threading.Event()
+
+    def searched(*args: Any, **kwargs: Any) -> Sequence[StoredEvent]:
+        begun.release()
+        found.wait(60)
+        return newest_matching(*args, **kwargs)
+
+    monkeypatch.setattr(tails, "newest_matching", searched)
+
+    async def story() -> None:
+        async with opened(tail(world), token=world.token) as answer:
+            asked = [Asgi().call("GET", tail(world, "?lines=1&follow=false"), token=world.token) for _ in range(2)]
+            searching = [asyncio.ensure_future(one) for one in asked]
+            try:
+                for _ in searching:
+                    assert await asyncio.to_thread(begun.acquire, timeout=30)
+                await ingest(world, "meanwhile")
+                assert await asyncio.wait_for(messages(answer, 1), 10) == ["meanwhile"]
+            finally:
+                found.set()
+                await asyncio.gather(*searching)
 
     run(story)
 
