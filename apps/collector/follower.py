@@ -30,6 +30,8 @@ _END_SECONDS = 1.0
 # After a small piece, the next one may wait a little: what comes meanwhile is read at once, which costs a fraction.
 _GATHER_SECONDS = 0.25
 _SMALL_BYTES = 64 * 1024
+# So often in a row the kubelet says something else in the place of an earlier instance's log, before it counts as gone.
+_REFUSALS = 3
 # An instance's end is told once its last line is stored.
 _STORED_LOOK_SECONDS = 0.05
 _log = structlog.get_logger(__name__)
@@ -63,6 +65,7 @@ class Follower:
         self._silence = SILENCE_SECONDS
         self._rest: list[LogLine] = []  # where the last reading ended, in the middle of a line
         self._rest_of = ""  # the instance
+        self._refusals = 0
         self._has_left = False
         writer.rewound.add(self._moved.set)
         self._task = asyncio.create_task(self._follow())
@@ -158,17 +161,28 @@ class Follower:
         while len(ends) < 2 or ends[-1] != ends[-2]:
             try:
                 new += await self._read(instance, previous=previous, follow=False)
-            except ClusterError as error:
-                if (previous or self._has_left) and error.status in {400, 404, 409}:
-                    break  # the cluster has removed it
+            except (ClusterError, NoLogLine) as error:
+                if self._is_gone(error, previous=previous):
+                    break
                 raise
+            self._refusals = 0
             ends.append((new, self._rest))
+        self._refusals = 0
         if self._rest and self._rest_of == instance:
             await self._put_rest()
         self._drained[instance] = round_
         while self._writer.round == round_ and not self._writer.has_stored(self.source):
             await asyncio.sleep(_STORED_LOOK_SECONDS)
         self._changed()
+
+    def _is_gone(self, error: ClusterError | NoLogLine, *, previous: bool) -> bool:
+        """The log that could not be read will never be."""
+        if isinstance(error, ClusterError):
+            return (previous or self._has_left) and error.status in {400, 404, 409}
+        # Within its answer the kubelet tells that it removed a log, but also of what is over in a moment. No log of an
+        # earlier instance may keep the later one's from being read.
+        self._refusals += previous
+        return previous and self._refusals >= _REFUSALS
 
     async def _read(self, instance: str, *, previous: bool, follow: bool) -> int:
         """One connection to its end; how many lines were new. Raises ClusterError, NoLogLine, Rewound."""

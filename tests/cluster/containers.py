@@ -64,6 +64,7 @@ class Instance:
     id: str = field(default_factory=lambda: f"containerd://{secrets.token_hex(32)}")
     entries: list[Entry] = field(default_factory=list)
     first: int = 0  # entries before it were rotated away
+    is_removed: bool = False  # by the kubelet, which needed the room; its pod's status still names it
     finished_at: int | None = None
     exit_code: int = 0
     reason: str = ""

@@ -171,6 +171,11 @@ class Cluster:
         assert instance is not None
         instance.first = max(instance.first, len(instance.entries) - keep)
 
+    def remove_ended(self, pod: str, container: str) -> None:
+        """The runs that have ended, with their logs."""
+        for instance in self.instances(pod, container):
+            instance.is_removed = not instance.is_running
+
     def truth(self, pod: str, container: str) -> list[list[Line]]:
         """What each run of the container wrote, the first one first. Of pods that are gone too."""
         found = [one for one in [*self.gone, *self.pods.values()] if (one.namespace, one.name) == split(pod)]

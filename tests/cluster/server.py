@@ -145,6 +145,8 @@ class ApiServer:
         if pod.node is None:
             return web.Response(status=204)
         instance = logs.instance_of(pod, container, previous=options.previous)
+        if instance.is_removed:  # the answer has begun when the kubelet finds that out
+            return web.Response(text=f"unable to retrieve container logs for {instance.id}")
         reader = logs.Reader(instance, options)
 
         async def say(stream: Stream) -> None:

@@ -70,3 +70,14 @@ def test_half_a_line_is_kept_where_its_run_is_forgotten(ground: Ground, model: C
     soon(lambda: b"third run" in ground.contents(pod, pod), "the last run")
     faults.clear()
     assert ground.contents(pod, pod) == [b"first run", b"second run", b"third run"]
+
+
+def test_a_run_whose_log_was_removed_keeps_nobody_from_the_next(ground: Ground, model: Cluster) -> None:
+    pod = unique("web")
+    model.add_pod(pod, start=True)
+    model.write(pod, "main", b"first run")
+    model.restart(pod, "main")
+    model.write(pod, "main", b"second run")
+    model.remove_ended(pod, "main")
+    ground.declare(pod)
+    until(lambda: ground.contents(pod, pod) == [b"second run"], "the run whose log is there", seconds=30)
