@@ -68,10 +68,10 @@ class Frame:
             return [*print_texts([text or "" for text in self.whole(MESSAGE, rows)], slot.format)]
         if column is None:
             return [""] * len(self.ids[rows])
-        values, codes = print_texts(column.values, slot.format), column.codes[rows].tolist()
+        values, codes = column.values, column.codes[rows].tolist()
         if len(codes) < len(values):
-            return [values[code - 1] if code else "" for code in codes]
-        values = ["", *values]
+            return [*print_texts([values[code - 1] if code else "" for code in codes], slot.format)]
+        values = ["", *print_texts(values, slot.format)]
         return [values[code] for code in codes]
 
     def whole(self, name: str, rows: Rows | slice = slice(None)) -> list[str | None]:

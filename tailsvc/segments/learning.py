@@ -13,7 +13,7 @@ from tailsvc.segments.attributes import PLAIN
 from tailsvc.segments.columns import Column, Mask, Rows, Text, presence
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
 from tailsvc.segments.printing import TIMESTAMP, Form, number_forms, text_forms, time_forms
-from tailsvc.segments.templates import Template, learn
+from tailsvc.segments.templates import Effort, Template, learn
 
 _MOST_TEMPLATES = 64  # of one frame
 _MOST_KNOWN = 32  # for one shape of rows
@@ -21,6 +21,8 @@ _FAILURES = 3  # in a row, until the rest of a shape is taken as being without a
 _FRUITLESS = 5  # flushes, until a shape is not looked at again
 _SAMPLE = 16
 _FEWEST = 3  # rows that a template must tell to be worth keeping
+# What learning may cost a frame, in looks of about a microsecond: a usual line takes some hundred.
+_EFFORT, _EFFORT_PER_ROW = 50_000, 20
 
 
 @dataclass
@@ -30,6 +32,11 @@ class Book:
     known: dict[tuple[str, int], list[Template]] = field(default_factory=dict)
     # How often in a row nothing was learned of a shape: what is free text needs no look at every flush.
     fruitless: Counter[tuple[str, int]] = field(default_factory=Counter)
+
+    def is_worth_a_look(self, key: tuple[str, int]) -> bool:
+        """Whether something may be learned of this shape; counts the look."""
+        self.fruitless[key] += 1
+        return self.fruitless[key] <= _FRUITLESS
 
     def remember(self, key: tuple[str, int], template: Template) -> None:
         if len(self.known) >= 256:
@@ -44,11 +51,12 @@ def with_templates(frame: Frame, book: Book) -> Frame:
     """The same frame; lines and messages that a template tells are let go."""
     columns = dict(frame.columns)
     shapes = _shapes(frame)
+    effort = Effort(_EFFORT + _EFFORT_PER_ROW * len(frame))
     # Lines first: they may name the whole message. Then the message, of what is left.
     for name in (RAW, MESSAGE):
         plain = columns.get(name)
         if isinstance(plain, Text):
-            columns |= _Fold(frame, name, plain, shapes, book).run()
+            columns |= _Fold(frame, name, plain, shapes, book, effort).run()
     return Frame(frame.ids, frame.times, columns)
 
 
@@ -65,11 +73,14 @@ def _shapes(frame: Frame) -> npt.NDArray[np.uint64]:
 class _Fold:
     """One pass over the texts of one column."""
 
-    def __init__(self, frame: Frame, name: str, plain: Text, shapes: npt.NDArray[np.uint64], book: Book) -> None:
+    def __init__(
+        self, frame: Frame, name: str, plain: Text, shapes: npt.NDArray[np.uint64], book: Book, effort: Effort
+    ) -> None:
         self.frame = frame
         self.name = name
         self.shapes = shapes
         self.book = book
+        self.effort = effort
         self.plain = plain
         earlier = frame.text(name + TEMPLATE)
         self.codes = np.zeros(len(frame), np.int32) if earlier is None else earlier.codes.astype(np.int32)
@@ -93,21 +104,23 @@ class _Fold:
             rows = self._use(template, rows)
             if not len(rows):
                 return
-        if len(rows) >= _FEWEST and self.book.fruitless[key] < _FRUITLESS:
-            self.book.fruitless[key] += 1
+        if len(rows) >= _FEWEST and self.effort.left > 0 and self.book.is_worth_a_look(key):
             self._learn(key, rows)
 
     def _learn(self, key: tuple[str, int], rows: Rows) -> None:
         failures = 0
-        while len(rows) >= _FEWEST and failures < _FAILURES and len(self.templates) < _MOST_TEMPLATES:
+        while len(rows) >= _FEWEST and failures < _FAILURES and self._may_learn():
             first = int(rows[0])
-            learned = learn(self._texts(rows[:1])[0], self._forms(first))
+            learned = learn(self._texts(rows[:1])[0], self._forms(first), self.effort)
             if learned is None or not self._is_of_use(learned, rows):
                 rows, failures = rows[1:], failures + 1
                 continue
             failures = 0
             self.book.remember(key, learned)
             rows = self._use(learned, rows)
+
+    def _may_learn(self) -> bool:
+        return len(self.templates) < _MOST_TEMPLATES and self.effort.left > 0
 
     def _is_of_use(self, template: Template, rows: Rows) -> bool:
         sample = rows[:: max(1, len(rows) // _SAMPLE)][:_SAMPLE]

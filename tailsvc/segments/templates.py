@@ -5,6 +5,7 @@ the row's values gives the row's very text.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import orjson
@@ -16,6 +17,8 @@ Part = str | Slot
 _INNER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./")
 _SHORTEST = 1
 _LINE_CHARS = 16_384  # longer lines are seldom alike
+_MOST_TRIES = 64  # places of one value: they may be as many as the line has characters
+_SCANNED = 256  # characters that are passed over with the effort of one look
 
 
 class Template:
@@ -44,11 +47,18 @@ def template_of(spec: str) -> Template:
     return Template([part if isinstance(part, str) else Slot(*part) for part in orjson.loads(spec)])
 
 
-def learn(text: str, forms: Iterable[Form]) -> Template | None:
+@dataclass
+class Effort:
+    """So many looks may still be taken; there are lines made to need millions."""
+
+    left: int
+
+
+def learn(text: str, forms: Iterable[Form], effort: Effort) -> Template | None:
     """The template of this line; None where none of the values is found in it."""
     if len(text) > _LINE_CHARS:
         return None
-    places = _place(text, sorted(forms, key=lambda form: -len(form.printed)))
+    places = _place(text, sorted(forms, key=lambda form: -len(form.printed)), effort)
     if not places:
         return None
     parts: list[Part] = []
@@ -60,7 +70,7 @@ def learn(text: str, forms: Iterable[Form]) -> Template | None:
     return Template([part for part in parts if part])
 
 
-def _place(text: str, forms: Sequence[Form]) -> list[tuple[int, Form]]:
+def _place(text: str, forms: Sequence[Form], effort: Effort) -> list[tuple[int, Form]]:
     """The longest values first, each once for every column but where nothing is free any more."""
     taken = bytearray(len(text))
     places: list[tuple[int, Form]] = []
@@ -68,7 +78,7 @@ def _place(text: str, forms: Sequence[Form]) -> list[tuple[int, Form]]:
     for form in forms:
         if form.slot.column in placed or len(form.printed) < _SHORTEST:
             continue
-        start = _find(text, form, taken)
+        start = _find(text, form, taken, effort)
         if start is not None:
             taken[start : start + len(form.printed)] = b"\x01" * len(form.printed)
             places.append((start, form))
@@ -76,18 +86,22 @@ def _place(text: str, forms: Sequence[Form]) -> list[tuple[int, Form]]:
     return places
 
 
-def _find(text: str, form: Form, taken: bytearray) -> int | None:
+def _find(text: str, form: Form, taken: bytearray, effort: Effort) -> int | None:
     """Behind its own name if it has one there, else the first place where it stands alone."""
     name = form.slot.column.rpartition(".")[2]
     best: int | None = None
-    start = text.find(form.printed)
-    while start >= 0:
+    start = -1
+    effort.left -= 1 + len(text) // _SCANNED
+    for _ in range(_MOST_TRIES):
+        start = text.find(form.printed, start + 1)
+        if start < 0:
+            break
+        effort.left -= 1
         end = start + len(form.printed)
-        if not any(taken[start:end]) and _stands_alone(text, start, end):
+        if taken.find(1, start, end) < 0 and _stands_alone(text, start, end):
             if text[max(0, start - len(name) - 4) : start].rstrip("\"': =").endswith(name):
                 return start
             best = start if best is None else best
-        start = text.find(form.printed, start + 1)
     return best
 
 

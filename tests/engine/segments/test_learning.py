@@ -1,0 +1,55 @@
+"""What lines teach is worth some effort, and no more: also of lines that are made to need it."""
+
+import time
+
+import pytest
+
+from tailsvc.events import Event
+from tailsvc.segments import learning
+from tailsvc.segments.frame import Frame, frame_of
+from tailsvc.segments.learning import Book, with_templates
+from tests.factories.events import NOW
+
+
+def repetitive(shapes: int) -> list[Event]:
+    """Three lines of each shape, in which each value stands at thousands of places, none of them its own."""
+    events = []
+    for shape in range(shapes):
+        values = {f"n{number}": "a" * (number % 3 + 1) for number in range(80)} | {f"s{shape}": "a"}
+        events += [Event(NOW, b"%d " % nth + b"a" * 15_000, attributes=values) for nth in range(3)]
+    return events
+
+
+def test_lines_of_one_letter_are_learned_as_quickly_as_others() -> None:
+    frame = frame_of(repetitive(4), 1)
+    began = time.thread_time()
+    learned = with_templates(frame, Book())
+    assert time.thread_time() - began < 1  # many seconds where every place is looked at
+    assert learned.events() == frame.events()
+
+
+def test_many_shapes_share_one_effort(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = 0
+    learn = learning.learn
+
+    def counted(*args: object) -> object:
+        nonlocal tried
+        tried += 1
+        return learn(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(learning, "learn", counted)
+    frame = frame_of(repetitive(40), 1)
+    assert with_templates(frame, Book()).events() == frame.events()
+    assert 1 <= tried < 20
+
+
+def test_free_text_is_not_looked_at_at_every_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    book, frame = Book(), free_text()
+    for _ in range(10):
+        with_templates(frame, book)
+    monkeypatch.delattr(learning, "learn")
+    with_templates(frame, book)
+
+
+def free_text() -> Frame:
+    return frame_of([Event(NOW, f"{nth} and nothing else".encode()) for nth in range(5)], 1)
