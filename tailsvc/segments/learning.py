@@ -23,6 +23,7 @@ _SAMPLE = 16
 _FEWEST = 3  # rows that a template must tell to be worth keeping
 # What learning may cost a frame, in looks of about a microsecond: a usual line takes some hundred.
 _EFFORT, _EFFORT_PER_ROW = 50_000, 20
+_MOST_SHAPES = 4096  # that a book remembers as fruitless; some streams never run out of new ones
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Book:
 
     def is_worth_a_look(self, key: tuple[str, int]) -> bool:
         """Whether something may be learned of this shape; counts the look."""
+        if len(self.fruitless) >= _MOST_SHAPES:
+            self.fruitless.clear()
         self.fruitless[key] += 1
         return self.fruitless[key] <= _FRUITLESS
 

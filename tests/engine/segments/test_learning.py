@@ -43,6 +43,15 @@ def test_many_shapes_share_one_effort(monkeypatch: pytest.MonkeyPatch) -> None:
     assert 1 <= tried < 20
 
 
+def test_what_taught_nothing_is_not_remembered_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "_MOST_SHAPES", 10)
+    book = Book()
+    for number in range(50):
+        events = [Event(NOW, f"{nth} of its own kind".encode(), attributes={f"n{number}": 1}) for nth in range(3)]
+        with_templates(frame_of(events, 1), book)
+        assert 1 <= len(book.fruitless) <= 10
+
+
 def test_free_text_is_not_looked_at_at_every_flush(monkeypatch: pytest.MonkeyPatch) -> None:
     book, frame = Book(), free_text()
     for _ in range(10):
