@@ -122,7 +122,7 @@ def test_a_form_from_elsewhere_is_refused_with_a_page(person: Person) -> None:
     assert "out of date" in answer.content.decode()
 
 
-@pytest.mark.parametrize("charset", ["charset=zlib", "charset=latin-1", "charset*=utf-8''zl%00ib", "x*=nonsense''x"])
+@pytest.mark.parametrize("charset", ["charset*=utf-8''zl%00ib", "x*=nonsense''x"])
 @pytest.mark.parametrize("kind", ["multipart/form-data; boundary=x", "application/x-www-form-urlencoded"])
 def test_a_form_is_looked_at_whatever_it_says_of_its_charset(asgi: Asgi, kind: str, charset: str) -> None:
     answer = asgi.post("/login", b"--x--\r\n", headers={"content-type": f"{kind}; {charset}"})
@@ -130,13 +130,14 @@ def test_a_form_is_looked_at_whatever_it_says_of_its_charset(asgi: Asgi, kind: s
     assert b"out of date" in answer.body
 
 
-def test_a_form_of_many_parts_is_read_whatever_it_says_of_its_charset(asgi: Asgi) -> None:
+@pytest.mark.parametrize("charset", ["latin-1", "zlib"])
+def test_a_form_of_many_parts_is_read_whatever_it_says_of_its_charset(asgi: Asgi, charset: str) -> None:
     page = asgi.get("/login")
     token = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', page.body)
     assert token
     fields = {"csrfmiddlewaretoken": token[1].decode(), "username": "Ü", "password": "x"}
     parts = [f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}' for name, value in fields.items()]
-    kind = "multipart/form-data; charset=latin-1; boundary=x"
+    kind = f"multipart/form-data; charset={charset}; boundary=x"
     headers = {"content-type": kind, "cookie": page.headers["set-cookie"].partition(";")[0]}
     answer = asgi.post("/login", "\r\n".join([*parts, "--x--\r\n"]).encode(), headers=headers)
     assert answer.status == 200
