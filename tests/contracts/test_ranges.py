@@ -5,7 +5,7 @@ import pytest
 from tailsvc.events import Event
 from tailsvc.storage.base import EventStore, StreamRef
 from tailsvc.storage.memory import MemoryEventStore
-from tailsvc.storage.postgres import compaction
+from tailsvc.storage.postgres import compaction, replacing
 from tests.contracts.conftest import open_stream
 from tests.contracts.pieces import append, catalogue, contents, lines, query, settle
 from tests.factories.events import NOW
@@ -34,6 +34,20 @@ def test_late_events_do_not_widen_the_others_piece(postgres_store: EventStore, m
     late, main = catalogue(stream)
     assert late[1:6] == (1, 5_000, 2, NOW - 9 * HOUR, NOW - 7 * HOUR)
     assert main[1:6] == (1, 5_000, 4_998, NOW, NOW + 4_999_000)
+    assert_whole(postgres_store, memory, stream)
+
+
+@pytest.mark.parametrize("size", [1, 3_000])
+def test_bundles_that_are_joined_by_and_by_are_one_segment(
+    postgres_store: EventStore, memory: EventStore, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    monkeypatch.setattr(replacing, "_BUNDLED_BYTES", size)
+    stream = open_stream(memory, postgres_store)
+    for number in range(12):
+        word = "late" if number % 3 else "line"
+        append(lines(60, start=NOW - number * 7_000, word=word), stream, memory, postgres_store)
+    settle(postgres_store, stream)
+    assert [piece[1:4] for piece in catalogue(stream)] == [(1, 720, 720)]
     assert_whole(postgres_store, memory, stream)
 
 

@@ -9,6 +9,7 @@ from tailsvc.errors import BrokenSegment
 from tailsvc.segments.bundle import Bundle, frame_of_bundles
 from tailsvc.segments.encode import Encoded
 from tailsvc.segments.frame import Frame
+from tailsvc.segments.learning import Book, with_templates
 from tailsvc.segments.making import Made
 from tailsvc.segments.reader import Segment
 from tailsvc.storage.base import StreamRef
@@ -20,6 +21,9 @@ from tailsvc.storage.postgres.statements import plain
 # Tells our advisory locks from others of the database.
 _LOCK_CLASS = 0x7461696C
 _LOCK_KEYS = 2**31
+# Lines as they came, of bundles that are joined at once. Their lists take six times as much, their columns and
+# templates a fraction: 60,000 events joined in one go took 240 MB, by pieces of this size 115, in less time.
+_BUNDLED_BYTES = 4 * 1024 * 1024
 
 
 class Overtaken(Exception):
@@ -62,13 +66,13 @@ def frames_of(connection: Connection, stream: StreamRef, piece: Piece) -> list[F
 
 
 def frames_of_all(connection: Connection, stream: StreamRef, pieces: Sequence[Piece]) -> list[Frame]:
-    """The same of many pieces; all bundles together are one frame. Raises BrokenPiece, and PieceGone."""
+    """The same of many pieces; many bundles together are one frame. Raises BrokenPiece, and PieceGone."""
     recent = [piece.segment_id for piece in pieces if piece.is_recent]
     params = {"stream_id": stream.stream_id, "segment_ids": recent}
     rows = connection.execute(plain("recent_payloads"), params, binary=True).fetchall() if recent else []
     payloads: dict[int, bytes] = dict(rows)
     frames: list[Frame] = []
-    bundles: list[Bundle] = []
+    bundles = _Bundles()
     for piece in pieces:
         if not piece.is_recent:
             frames += frames_of(connection, stream, piece)
@@ -81,10 +85,35 @@ def frames_of_all(connection: Connection, stream: StreamRef, pieces: Sequence[Pi
             if bundle is None:
                 frames += map(_decoded, segment.frames())
             else:
-                bundles.append(bundle)
+                bundles.add(bundle, piece.raw_bytes)
         except BrokenSegment as error:
             raise BrokenPiece(piece, error) from error
-    return [*frames, frame_of_bundles(bundles)] if bundles else frames
+    return [*frames, *bundles.all_frames()]
+
+
+class _Bundles:
+    """Those of one step, which become frames before their lists fill the memory."""
+
+    def __init__(self) -> None:
+        self._frames: list[Frame] = []
+        self._book = Book()
+        self._bundles: list[Bundle] = []
+        self._bytes = 0
+
+    def add(self, bundle: Bundle, raw_bytes: int) -> None:
+        self._bundles.append(bundle)
+        self._bytes += raw_bytes
+        if self._bytes >= _BUNDLED_BYTES:
+            self._join()
+
+    def all_frames(self) -> list[Frame]:
+        if self._bundles:
+            self._join()
+        return self._frames
+
+    def _join(self) -> None:
+        self._frames.append(with_templates(frame_of_bundles(self._bundles), self._book))
+        self._bundles, self._bytes = [], 0
 
 
 def _decoded(frame: Frame) -> Frame:
