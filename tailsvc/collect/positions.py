@@ -59,7 +59,8 @@ class Sieve:
     """For one reading of a log, from where its position says: tells which lines are new."""
 
     def __init__(self, position: Position) -> None:
-        self._edge = position.edge
+        # As long as no time was dropped, what is older than all of them is not stored: a line may lie behind the first.
+        self._edge = position.edge if len(position.newest) >= _TIMES else 0
         self._stored = dict(position.newest)
 
     def is_new(self, time: int) -> bool:

@@ -36,6 +36,13 @@ def test_what_is_read_again_is_known(times: list[int], data: st.DataObject) -> N
         assert [nth for nth, time in kept if sieve.is_new(time)] == [nth for nth, _ in kept if nth >= stored]
 
 
+def test_a_line_may_lie_behind_the_very_first() -> None:
+    """As anywhere: two outputs are written side by side from the beginning."""
+    first = 5 * SECOND + 300
+    sieve = Sieve(BEGINNING.beyond([first]))
+    assert [sieve.is_new(time) for time in (first, first - 200, first, first - 200)] == [False, True, True, True]
+
+
 @given(st.dictionaries(st.integers(0, 2**62), st.integers(1, 1_000_000), max_size=64))
 def test_its_text_says_it_all(newest: dict[int, int]) -> None:
     assert read_position(Position(newest).text) == Position(newest)
