@@ -20,6 +20,8 @@ Document = dict[str, Any]
 
 _CONNECT_SECONDS = 10.0
 _LIST_SECONDS = 60.0
+# Without an answer, or within one that is not followed: nobody is there any more. A connection may tell so never.
+_SILENCE_SECONDS = 60.0
 _PAGE = 500  # as kubectl asks
 # Longer than a busy cluster stays silent, shorter than what middle boxes cut off.
 WATCH_SECONDS = 240
@@ -128,19 +130,20 @@ class ClusterApi:
     @asynccontextmanager
     async def log(self, wanted: Wanted) -> AsyncIterator[AsyncIterator[bytes]]:
         path = f"{_path('pods', wanted.namespace)}/{wanted.pod}/log"
-        async with self._get(path, wanted.query) as response:
+        async with self._get(path, wanted.query, silence=None if wanted.follow else _SILENCE_SECONDS) as response:
             yield _pieces(response)
 
     @asynccontextmanager
     async def _get(
-        self, path: str, query: list[tuple[str, str]], seconds: float | None = None
+        self, path: str, query: list[tuple[str, str]], *, seconds: float | None = None, silence: float | None = None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS)
+        timeout = aiohttp.ClientTimeout(total=seconds, sock_connect=_CONNECT_SECONDS, sock_read=silence)
         try:
-            response: aiohttp.ClientResponse = await self._client.call_api(
-                path, "GET", query_params=query, header_params={"Accept": "application/json, */*"},
-                auth_settings=["BearerToken"], _preload_content=False, _request_timeout=timeout,
-            )  # fmt: skip
+            async with asyncio.timeout(_SILENCE_SECONDS):
+                response: aiohttp.ClientResponse = await self._client.call_api(
+                    path, "GET", query_params=query, header_params={"Accept": "application/json, */*"},
+                    auth_settings=["BearerToken"], _preload_content=False, _request_timeout=timeout,
+                )  # fmt: skip
             async with response:
                 if response.status != 200:
                     body = await response.content.read(_ERROR_BYTES)
