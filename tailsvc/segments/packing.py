@@ -13,14 +13,14 @@ import numpy.typing as npt
 import orjson
 import zstandard
 
-from tailsvc.errors import BrokenSegment, UnknownFormat
+from tailsvc.errors import BodyTooLarge, BrokenSegment, UnknownFormat
 
 # Raised with every change that older readers would misread; what they can read keeps the number that they know.
 FORMAT_OF_COLUMNS, FORMAT_OF_BUNDLES = 1, 2
 FORMAT = 2
 _MAGIC = b"TSG"
 _SIZE, _SUM, _HEAD = slice(4, 8), slice(8, 12), 12
-# No buffer of ours is larger: what a broken size makes us allocate is bounded.
+# No buffer is larger: what a broken size makes us allocate is bounded. More than a column of the largest body.
 _LARGEST = 1 << 30
 
 _of_thread = threading.local()
@@ -36,6 +36,9 @@ class Packer:
         self._end = 0
 
     def put(self, data: bytes) -> Place:
+        """Raises BodyTooLarge for what could not be read back."""
+        if len(data) > _LARGEST:
+            raise BodyTooLarge("These events are too large to be kept together; send fewer at once.")
         stored = data
         if len(data) > 16:
             packed = self._compressor.compress(data)

@@ -5,12 +5,15 @@ from zlib import crc32
 
 import pytest
 
-from tailsvc.events import StoredEvent
+from tailsvc.events import Event, StoredEvent
 from tailsvc.filters import Contains
+from tailsvc.limits import BODY_BYTES
 from tailsvc.queries import Direction, Page, Scan, Selection, Split
+from tailsvc.segments import packing
 from tailsvc.segments.packing import FORMAT
 from tailsvc.storage.base import EventStore, StreamRef
 from tailsvc.storage.postgres import PostgresEventStore
+from tailsvc.storage.postgres.append import MOST_BUNDLED_BYTES
 from tests.asgi import Asgi
 from tests.contracts.conftest import open_stream
 from tests.contracts.pieces import append, catalogue, contents, fresh_store, lines, pages, query, settle
@@ -251,3 +254,21 @@ def test_parts_that_lie_in_each_other_s_place_are_told(store: PostgresEventStore
     query(f"UPDATE log_segment_part SET part = part - 10 WHERE segment_id = {broken} AND part > 2")
     (problem,) = store.check(stream)
     assert "in the place of another" in problem
+
+
+def test_few_events_of_a_large_body_can_be_read_back(
+    store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body of an eighth of the largest buffer, in which each byte takes six and stands twice; all by a thousandth."""
+    monkeypatch.setattr(packing, "_LARGEST", packing._LARGEST >> 10)
+    monkeypatch.setattr("tailsvc.storage.postgres.append.MOST_BUNDLED", 400)
+    monkeypatch.setattr("tailsvc.storage.postgres.append.MOST_BUNDLED_BYTES", MOST_BUNDLED_BYTES >> 10)
+    stream = open_stream(store)
+    dump = "\x01" * (BODY_BYTES // 1024 // 60)
+    events = [Event(NOW + nth, f"{nth} {dump}".encode(), message=dump) for nth in range(60)]
+    append(events, stream, store)
+    for settled in (False, True):
+        if settled:
+            settle(store, stream)
+        assert [stored.event for stored in contents(store, stream)] == events
+        assert store.check(stream) == []

@@ -26,6 +26,8 @@ from tailsvc.storage.postgres.statements import STATEMENTS, plain
 MOST_ROWS = 48
 # A block of up to this many events is a bundle: making columns costs milliseconds, however few events they have.
 MOST_BUNDLED = 400
+# ... with lines of up to so many bytes: a bundle is one text, in which a byte may take six and stand several times.
+MOST_BUNDLED_BYTES = 8 * 1024 * 1024
 # Raised when the parser comes to read lines otherwise: tells which segments were read by which.
 PARSER = 1
 
@@ -139,7 +141,8 @@ class _Append:
 
     def _as_block(self, events: EventTables) -> Insert:
         """Packed before the head is locked."""
-        block = crunch(lambda: block_of(events, self.book)) if len(events) > MOST_BUNDLED else bundle_of(events)
+        is_bundle = len(events) <= MOST_BUNDLED and events.raw_bytes <= MOST_BUNDLED_BYTES
+        block = bundle_of(events) if is_bundle else crunch(lambda: block_of(events, self.book))
         (payload,) = block.parts
         params = {
             **self.ids,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tailsvc.errors import BrokenSegment, UnknownFormat
+from tailsvc.errors import BodyTooLarge, BrokenSegment, UnknownFormat
 from tailsvc.events import Event
 from tailsvc.filters import Contains, Filter, Like, OneOf, matches
 from tailsvc.segments import encode as encoding
@@ -169,6 +169,14 @@ def test_an_event_of_five_megabytes() -> None:
     big = Event(NOW, b"x" * 5_000_000 + "ü".encode(), message="y" * 1000)
     segment = written(frames_of([[access(1), big, access(2)]])[0], thorough=True)
     assert sorted(read_back(segment).values()) == sorted([access(1), big, access(2)])
+
+
+def test_what_could_not_be_read_back_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tailsvc.segments.packing._LARGEST", 5_000)
+    fits = written(frame_of([Event(NOW, b"x" * 5_000)], 1), thorough=True)
+    assert [len(event.raw) for event in read_back(fits).values()] == [5_000]
+    with pytest.raises(BodyTooLarge):
+        written(frame_of([Event(NOW, b"x" * 5_001)], 1), thorough=True)
 
 
 def test_only_the_parts_that_a_question_needs_are_fetched() -> None:
