@@ -15,6 +15,8 @@ from tailsvc.segments.summary import Cells
 Key = tuple[Any, ...]
 # What a Python text costs beside its characters.
 _TEXT_OVERHEAD = 60
+# What an entry costs beside its value and the texts of its key.
+_ENTRY_OVERHEAD = 300
 
 
 class Cache:
@@ -35,7 +37,8 @@ class Cache:
             return found[0]
 
     def put(self, key: Key, value: Any) -> None:
-        size = size_of(value)
+        # With its key: searches that find nothing are empty values, of which each needle makes one for each column.
+        size = size_of(value) + _ENTRY_OVERHEAD + sum(len(part) for part in key if isinstance(part, str))
         if size > self._limit // 4:  # one giant would throw everything else out
             return
         with self._lock:
