@@ -49,6 +49,9 @@ QUERY_DEPTH = 25
 # What a follower may have of the past by count: a screenful of a long terminal's memory; more is a query's business.
 TAIL_LINES = 10_000
 
+# A page ends once its raw lines have so many bytes, with one event at least: decoding and rendering take several times
+# as much. 500 lines of 32 KiB fit, and the longest line.
+READ_BYTES = 16 * MIB
 # A query that runs longer is one that nobody waits for, and it keeps a thread from others.
 READ_SECONDS = 30.0
 

@@ -67,7 +67,10 @@ Incomplete = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Events in the order asked for. `head` is the stream's as the page was read; None where nothing was found."""
+    """Events in the order asked for. `head` is the stream's as the page was read; None where nothing was found.
+
+    Where they are large (`limits.READ_BYTES`) these are fewer than the scan's limit; `has_more` says so all the same.
+    """
 
     events: Sequence[StoredEvent]
     has_more: bool

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
+from tailsvc import limits
 from tailsvc.errors import KeyReused, PositionMoved, UnknownStream
 from tailsvc.events import StoredEvent
 from tailsvc.facets import facet_text, top
@@ -78,10 +79,12 @@ class MemoryEventStore:
         with self._lock:
             kept = self._of(stream)
             found: list[StoredEvent] = []
+            size = 0
             for stored in self._walk(kept, scan):
-                if len(found) == scan.limit:
+                if len(found) == scan.limit or size >= limits.READ_BYTES:
                     return Page(found, has_more=True, head=kept.head())
                 found.append(stored)
+                size += len(stored.event.raw)
             return Page(found, has_more=False, head=kept.head() if found else None)
 
     def count(self, stream: StreamRef, selection: Selection) -> int:

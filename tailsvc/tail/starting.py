@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from uuid import UUID
 
+from tailsvc import limits
 from tailsvc.events import StoredEvent
 from tailsvc.filters import EVERYTHING, Filter
 from tailsvc.queries import Head, Scan, Selection
 from tailsvc.storage.base import EventStore, StreamRef
+from tailsvc.storage.stretch import Stretch
 from tailsvc.tail.places import Place
 
-_FIRST_WINDOW = 1_000
+_FIRST_WINDOW = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Start:
 def newest_matching(
     store: EventStore, stream: StreamRef, head: Head, condition: Filter, *, edge: int, events: int
 ) -> Sequence[StoredEvent]:
-    """The newest events (by time) that match, in order of id."""
+    """The newest events (by time) that match, in order of id; of large ones only as many as a page has."""
     selection = Selection(start=edge, filter=condition, as_of=head.last_id)
     page = store.scan(stream, Scan(selection, events)) if events else None
     return sorted(page.events, key=attrgetter("id")) if page else []
@@ -79,14 +81,23 @@ def newest_lines(
 
 
 def _backwards(store: EventStore, stream: StreamRef, last: int, edge: int) -> Iterator[StoredEvent]:
-    """The newest first. Each window is twice as wide as the one before: what was deleted is soon passed over."""
+    """The newest first. Each window is twice as wide as the one before: what was deleted is soon passed over. One that
+    has too many bytes is made narrower before any of it is decoded."""
     window = _FIRST_WINDOW
     while last > 0:
         after = max(0, last - window)
-        pieces: list[StoredEvent] = []
-        while after < last:
-            stretch = store.stretch(stream, after, most=last - after, upto=last, start=edge)
-            pieces += stretch.matching(EVERYTHING)
-            after = max(stretch.upto, after + 1)
-        yield from reversed(pieces)
-        last, window = max(0, last - window), 2 * window
+        stretches = [*_stretches(store, stream, after, last, edge)]
+        size = sum(stretch.bytes for stretch in stretches)
+        if size > limits.READ_BYTES and last - after > 1:
+            window = max(1, (last - after) * limits.READ_BYTES // (2 * size))
+            continue
+        for stretch in reversed(stretches):
+            yield from reversed(stretch.matching(EVERYTHING))
+        last, window = after, 2 * window
+
+
+def _stretches(store: EventStore, stream: StreamRef, after: int, last: int, edge: int) -> Iterator[Stretch]:
+    while after < last:
+        stretch = store.stretch(stream, after, most=last - after, upto=last, start=edge)
+        yield stretch
+        after = max(stretch.upto, after + 1)

@@ -17,6 +17,7 @@ from django.http import HttpResponse
 
 from apps.engine import store
 from apps.streams.models import Stream
+from tailsvc import limits
 from tailsvc.events import Event
 from tailsvc.storage.base import Batch
 from tests.console.conftest import Person
@@ -196,6 +197,25 @@ def test_scrolling_both_ways_meets_every_line_once(person: Person) -> None:
     page = explore.text(f"rows?newer={start}-1")
     assert ids(page) == list(range(101, 1, -1))
     assert ids(way(f"rows?newer={start + 83}-250")) == []
+
+
+def test_scrolling_over_large_lines_meets_every_one_once(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "READ_BYTES", 7)
+    start = now() - 10 * MINUTE
+    explore = Explore(person, [Event(start + nth // 3, b"x") for nth in range(60)])
+
+    def scroll(way: str, answer: HttpResponse) -> list[int]:
+        found: list[int] = []
+        while True:
+            page = answer.content.decode()
+            found = found + ids(page) if way == "older" else ids(page) + found
+            if answer.headers.get("X-Has-More", "1") == "0":
+                return found
+            event, at = re.findall(r'data-id="(\d+)" data-at="(\d+)"', page)[-1 if way == "older" else 0]
+            answer = explore.get(f"rows?{way}={at}-{event}")
+
+    assert scroll("older", explore.get()) == [*range(60, 0, -1)]
+    assert scroll("newer", explore.get(f"rows?newer={start}-1")) == [*range(60, 1, -1)]
 
 
 @pytest.mark.parametrize("place", ["", "older=", "older=1", "older=a-b", "newer=1-1-1", "older=99999999999999999999-1"])

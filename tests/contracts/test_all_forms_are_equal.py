@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tailsvc import limits
 from tailsvc.errors import TooManyDeletions
 from tailsvc.events import Event, StoredEvent
 from tailsvc.filters import EVERYTHING, Contains, Filter, OneOf, Or
@@ -45,12 +46,17 @@ steps = st.one_of(
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(steps, min_size=3, max_size=14), st.sampled_from([3, 64, 8192]))
-def test_every_form_answers_alike(postgres_store: EventStore, history: Sequence[tuple[str, Any]], group: int) -> None:
+@given(
+    st.lists(steps, min_size=3, max_size=14), st.sampled_from([3, 64, 8192]), st.sampled_from([60, limits.READ_BYTES])
+)
+def test_every_form_answers_alike(
+    postgres_store: EventStore, history: Sequence[tuple[str, Any]], group: int, room: int
+) -> None:
     memory = MemoryEventStore()
     stream = open_stream(memory, postgres_store)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(encoding, "GROUP_EVENTS", group)
+        patch.setattr(limits, "READ_BYTES", room)
         patch.setattr("tailsvc.storage.postgres.append.MOST_BUNDLED", 60)
         patch.setattr("tailsvc.segments.making.GROUP_EVENTS", group)
         for name, what in history:

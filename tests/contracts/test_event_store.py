@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tailsvc import limits
 from tailsvc.errors import KeyReused, UnknownStream
 from tailsvc.events import Event, Rejection
 from tailsvc.filters import Contains, OneOf
@@ -183,6 +184,26 @@ def test_has_more_says_whether_a_next_page_would_have_events(store: EventStore, 
     assert not store.scan(stream, Scan(EVERYTHING, 2)).has_more
     nothing = store.scan(stream, Scan(Selection(start=NOW + 1), 2))
     assert (list(nothing.events), nothing.has_more, nothing.head) == ([], False, None)
+
+
+@pytest.mark.parametrize("direction", Direction)
+def test_a_page_of_large_events_ends_early_and_the_walk_loses_none(
+    store: EventStore, stream: StreamRef, direction: Direction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "READ_BYTES", 1_000)
+    sizes = [3_000, 10, 400, 400, 400, 1, 1] * 9
+    append(store, stream, *[line("x" * size, NOW + at // 2) for at, size in enumerate(sizes)])
+    append(store, stream, *[line("y" * size, NOW + at) for at, size in enumerate(sizes[:9])])
+    found, page, after = [], None, None
+    while page is None or page.has_more:
+        page = store.scan(stream, Scan(EVERYTHING, 4, direction, after))
+        lengths = [len(one.event.raw) for one in page.events]
+        assert sum(lengths[:-1]) < 1_000
+        assert len(lengths) == 4 or sum(lengths) >= 1_000 or not page.has_more
+        found += [(one.event.timestamp, one.id) for one in page.events]
+        after = Position(*found[-1])
+    assert found == sorted(found, reverse=direction is Direction.NEWEST_FIRST)
+    assert len(found) == len({*found}) == len(sizes) + 9
 
 
 def test_filters_select_for_pages_and_counts_alike(store: EventStore, stream: StreamRef) -> None:

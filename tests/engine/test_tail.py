@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tailsvc import limits
 from tailsvc.errors import StorageUnavailable
 from tailsvc.events import Event, StoredEvent
 from tailsvc.filters import EVERYTHING, Filter, OneOf
@@ -286,6 +287,23 @@ def test_the_newest_lines_reach_over_what_was_deleted() -> None:
     assert [one.id for one in found] == [*range(4_992, 5_004)]
     store.delete(STREAM, Selection(), now=NOW)
     assert newest_lines(store, STREAM, store.head(STREAM), edge=0, lines=12, size=100) == []
+
+
+def test_the_newest_lines_are_read_a_few_at_a_time_where_they_are_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, sizes = Store(), list[int]()
+    matching = Stretch.matching
+
+    def noted(self: Stretch, condition: Filter) -> list[StoredEvent]:
+        sizes.append(self.bytes)
+        return matching(self, condition)
+
+    monkeypatch.setattr(Stretch, "matching", noted)
+    monkeypatch.setattr(limits, "READ_BYTES", 20_000)
+    lengths = [*[30_000] * 3, *[100] * 1_000, *[1] * 2_000]
+    store.append(STREAM, [Batch([Event(NOW, b"x" * length) for length in lengths])], now=NOW)
+    found = newest_lines(store, STREAM, store.head(STREAM), edge=0, lines=3_002, size=sum(lengths))
+    assert [one.id for one in found] == [*range(2, 3_004)]
+    assert all(size <= 20_000 or size == 30_000 for size in sizes)
 
 
 def test_the_newest_that_match() -> None:

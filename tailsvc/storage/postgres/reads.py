@@ -10,6 +10,7 @@ import numpy as np
 from psycopg import sql
 from psycopg.sql import SQL, Composable
 
+from tailsvc import limits
 from tailsvc.errors import BrokenSegment, StorageUnavailable
 from tailsvc.events import StoredEvent
 from tailsvc.facets import facet_text, top
@@ -116,9 +117,9 @@ class Reads:
         with reading(self._pools, stream, narrowed) as (connection, found):
             rows = _scan_rows(connection, stream, found, scan) if found.has_rows else []
         found = self._readable(found)
-        events = Walk(self._payloads, stream, scan, found, deadline).run(rows)
+        events, has_more = Walk(self._payloads, stream, scan, found, deadline).run(rows)
         head = found.head if events else None
-        return Page(events[: scan.limit], has_more=len(events) > scan.limit, head=head, incomplete=found.incomplete)
+        return Page(events, has_more=has_more, head=head, incomplete=found.incomplete)
 
     def _get(self, stream: StreamRef, event_id: int) -> StoredEvent | None:
         with self._pools.reader(stream.team_id) as connection:
@@ -195,7 +196,8 @@ def _scan_rows(connection: Connection, stream: StreamRef, found: Snapshot, scan:
     if scan.after is not None:
         condition = SQL("{} AND {}").format(condition, where.behind(scan.after, scan.direction))
     limit = where.value(scan.limit + 1, "int8")
-    statement = _filled("scan_rows", where=condition, order=_ORDER[scan.direction], limit=limit)
+    size = where.value(limits.READ_BYTES, "int8")
+    statement = _filled("scan_rows", where=condition, order=_ORDER[scan.direction], limit=limit, bytes=size)
     return [from_row(row) for row in connection.execute(statement, where.params, binary=True)]
 
 

@@ -136,11 +136,18 @@ SELECT segment_id, summary, text_filter FROM log_segment_index
 WHERE stream_id = %(stream_id)s AND segment_id = ANY(%(segment_ids)s)
 
 -- name: scan_rows
--- A page of events that are rows.
-SELECT {event_columns} FROM log_event AS event
-WHERE {where}
+-- A page of events that are rows: up to the one with which it has so many bytes, and the one behind that.
+SELECT {event_columns} FROM (
+    SELECT event.*, sum(octet_length(event.raw)) OVER (
+        ORDER BY event.timestamp {order}, event.id {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING
+    ) AS before
+    FROM log_event AS event
+    WHERE {where}
+    ORDER BY event.timestamp {order}, event.id {order}
+    LIMIT {limit}
+) AS event
+WHERE event.before IS NULL OR event.before < {bytes}
 ORDER BY event.timestamp {order}, event.id {order}
-LIMIT {limit}
 
 -- name: rows_behind
 -- Those with ids behind `after`.

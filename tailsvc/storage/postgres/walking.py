@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tailsvc import limits
 from tailsvc.events import StoredEvent
 from tailsvc.queries import Direction, Scan, Selection
 from tailsvc.segments.columns import Rows
@@ -21,18 +22,29 @@ from tailsvc.storage.postgres.finding import visible_rows
 from tailsvc.storage.postgres.pieces import Index, Payloads, Piece
 from tailsvc.storage.postgres.snapshots import Snapshot
 
+# What may be decoded at once, whatever a piece's average promises: a few of the largest pieces.
+_MOST_DECODED = 256 * limits.MIB
+
 
 class _Found(NamedTuple):
-    """Sorts as the page is ordered."""
+    """Sorts as the page is ordered. Names its frame and does not hold it: there may be as many as events."""
 
     order: tuple[int, int]
     event: StoredEvent | None  # of a row
-    frame: Frame | None = None
+    piece: Piece | None = None
+    group: int = 0
     row: int = 0
+
+    @property
+    def size(self) -> int:
+        """About how many bytes its line has."""
+        if self.piece is None:
+            return 0 if self.event is None else len(self.event.event.raw)
+        return self.piece.raw_bytes // self.piece.events
 
 
 class Walk:
-    """Collects the first `limit` + 1 events of a scan."""
+    """Finds the first `limit` + 1 events of a scan, and decodes as many as a page may have."""
 
     def __init__(
         self, payloads: Payloads, stream: StreamRef, scan: Scan, snapshot: Snapshot, deadline: Deadline
@@ -46,8 +58,8 @@ class Walk:
         self._newest_first = scan.direction is Direction.NEWEST_FIRST
         self._found: list[_Found] = []
 
-    def run(self, rows: Sequence[StoredEvent]) -> list[StoredEvent]:
-        """`rows` are the first of the matching events that are rows, in order."""
+    def run(self, rows: Sequence[StoredEvent]) -> tuple[list[StoredEvent], bool]:
+        """The page, and whether there is more. `rows` are the first of the matching events that are rows, in order."""
         for stored in rows:
             self._found.append(_Found(self._order(stored.event.timestamp, stored.id), stored))
         pieces = self._in_order()
@@ -62,7 +74,7 @@ class Walk:
                 self._payloads.bring(self._stream, pieces[brought:more])
                 brought = more
             self._walk_piece(piece, indexes[piece.segment_id] if indexes else None)
-        return self._events()
+        return self._page()
 
     def _in_order(self) -> list[Piece]:
         """Those that reach furthest to where the walk begins first."""
@@ -94,7 +106,7 @@ class Walk:
             rows = self._matching(frame, piece)
             for row in rows.tolist():
                 order = self._order(int(frame.times[row]), int(frame.ids[row]))
-                insort(self._found, _Found(order, None, frame, row), key=lambda each: each.order)
+                insort(self._found, _Found(order, None, piece, group, row), key=lambda each: each.order)
             del self._found[self._wanted :]
             found += len(rows)
             if found >= self._wanted:  # the piece's other groups lie behind these
@@ -143,21 +155,44 @@ class Walk:
     def _order(self, timestamp: int, event_id: int) -> tuple[int, int]:
         return (-timestamp, -event_id) if self._newest_first else (timestamp, event_id)
 
-    def _events(self) -> list[StoredEvent]:
-        """What was found, in order; the columns of pieces are decoded only here, for these events."""
-        by_frame: dict[int, list[int]] = {}
-        for place, found in enumerate(self._found):
-            if found.frame is not None:
-                by_frame.setdefault(id(found.frame), []).append(place)
-        events = [found.event for found in self._found]
-        for places in by_frame.values():
-            self._fill(events, places)
-        return [event for event in events if event is not None]
+    def _page(self) -> tuple[list[StoredEvent], bool]:
+        """As many of what was found as the limits allow; and whether there is more."""
+        events: list[StoredEvent] = []
+        size = 0
+        for batch in self._batches():
+            for stored in self._decoded(batch):
+                if len(events) == self._scan.limit or size >= limits.READ_BYTES:
+                    return events, True
+                events.append(stored)
+                size += len(stored.event.raw)
+        return events, False
 
-    def _fill(self, events: list[StoredEvent | None], places: Sequence[int]) -> None:
-        frame = self._found[places[0]].frame
-        if frame is None:
-            return
-        rows = np.array([self._found[place].row for place in places])
-        for place, event in zip(places, frame.events(rows), strict=True):
-            events[place] = event
+    def _batches(self) -> Iterator[list[_Found]]:
+        """What is decoded at once: about a page's bytes, or less where the pieces are large and many."""
+        batch: list[_Found] = []
+        pieces: set[int] = set()
+        about = most = 0
+        for found in self._found:
+            if about >= limits.READ_BYTES or most >= _MOST_DECODED:
+                yield batch
+                batch, pieces, about, most = [], set(), 0, 0
+            batch.append(found)
+            about += found.size
+            if found.piece is not None and found.piece.segment_id not in pieces:
+                pieces.add(found.piece.segment_id)
+                most += found.piece.raw_bytes
+        yield batch
+
+    def _decoded(self, batch: Sequence[_Found]) -> list[StoredEvent]:
+        """In order; the columns of pieces are decoded only here, for these events."""
+        by_frame: dict[tuple[Piece, int], list[int]] = {}
+        for place, found in enumerate(batch):
+            if found.piece is not None:
+                by_frame.setdefault((found.piece, found.group), []).append(place)
+        events = [found.event for found in batch]
+        for (piece, group), places in by_frame.items():
+            frame = self._payloads.segment(self._stream, piece).frame(group)
+            rows = np.array([batch[place].row for place in places])
+            for place, event in zip(places, frame.events(rows), strict=True):
+                events[place] = event
+        return [event for event in events if event is not None]

@@ -12,6 +12,7 @@ from apps.engine import store
 from apps.query import exports
 from apps.tail import following
 from apps.tail.ends import RightsEnded
+from tailsvc import limits
 from tailsvc.errors import StorageUnavailable
 from tailsvc.events import Event
 from tailsvc.queries import Page, Scan
@@ -140,6 +141,18 @@ def test_nothing_is_an_empty_body(asgi: Asgi, world: World) -> None:
     answer = export(asgi, world)
     assert (answer.status, answer.body) == (200, b"")
     assert "x-export-cursor" in answer.headers
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+def test_large_events_make_short_pages_and_none_is_lost(
+    asgi: Asgi, world: World, now: int, direction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "READ_BYTES", 20)
+    world.append(lines(60, start=now - HOUR, step=0))
+    scans = Scans(monkeypatch)
+    found = messages(export(asgi, world, direction=direction))
+    assert found == [f"line {nth}" for nth in range(60)][:: -1 if direction == "desc" else 1]
+    assert len(scans.seen) > 15
 
 
 @pytest.mark.parametrize("direction", [None, "asc", "desc"])

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from tailsvc import retention
+from tailsvc import limits, retention
 from tailsvc.events import Event
 from tests.api.conftest import Api
 from tests.doors import FrontDoor
@@ -80,6 +80,21 @@ def test_pages_follow_each_other_by_cursor_alone(api: Api, world: World, now: in
         seen += messages(body)
     expected = [f"line {n}" for n in range(25)]
     assert seen == (expected if direction == "asc" else expected[::-1])
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+def test_a_page_of_large_events_has_fewer(
+    api: Api, world: World, now: int, direction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "READ_BYTES", 30)
+    world.append([*lines(10, start=now - HOUR, step=0), Event(now, b"x" * 100)])
+    body, seen = found(api, world, direction=direction), list[int]()
+    while True:
+        seen += [len(body["data"])]
+        if not body["meta"]["has_more"]:
+            break
+        body = found(api, world, cursor=body["meta"]["next_cursor"])
+    assert seen == ([5, 5, 1] if direction == "asc" else [1, 5, 5])
 
 
 def test_the_next_link_leads_on(api: Api, world: World, now: int) -> None:

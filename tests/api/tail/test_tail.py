@@ -14,7 +14,9 @@ from apps.accounts.scope import maintenance
 from apps.engine import store
 from apps.http import streaming
 from apps.query import tails
+from apps.query.rendering import NDJSON
 from apps.tail import following
+from tailsvc import limits
 from tailsvc.events import Event, StoredEvent
 from tailsvc.filters import EVERYTHING
 from tailsvc.queries import Selection
@@ -155,6 +157,23 @@ def test_the_past_comes_first(asgi: Asgi, world: World, form: str) -> None:
     assert found(f"since={start // 1000 + 6_500}&lines=2") == [9, 10]
     assert found(f"since={start // 1000 + 6_500}&lines=9") == [8, 9, 10]
     assert found("since=0&query=%22line+4%22") == [5]
+
+
+def test_of_a_large_past_only_the_newest_comes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "READ_BYTES", 10)
+    world.append(lines(9, start=now_micros() - 10_000_000))
+
+    async def story() -> None:
+        async with opened(tail(world, "?lines=9"), token=world.token, headers={"accept": NDJSON}) as answer:
+            found = [json.loads(line) for line in await answer.lines(2)]
+            assert [one["id"] for one in found] == [8, 9]  # with the second there are ten bytes
+            await ingest(world, "now")
+            assert json.loads(await answer.line())["id"] == 10
+        resumed = f"?lines=9&follow=false&after={found[0]['position']}"
+        async with opened(tail(world, resumed), token=world.token, headers={"accept": NDJSON}) as answer:
+            assert [json.loads(line)["id"] for line in (await answer.all()).splitlines()] == [9, 10]
+
+    run(story)
 
 
 def test_the_past_is_followed_by_the_present(world: World) -> None:
