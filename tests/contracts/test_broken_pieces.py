@@ -175,7 +175,8 @@ def test_erasing_leaves_a_broken_piece_alone_and_goes_on(
         steps += 1
         assert steps < 10
     assert store.count(stream, Selection(filter=Contains(" 7 of"))) == 0
-    assert query("SELECT 1 FROM log_deletion WHERE stream_id = %s", stream.stream_id) == []
+    assert query("SELECT held FROM log_deletion WHERE stream_id = %s", stream.stream_id) == [(True,)]
+    assert stream not in store.waiting(now=NOW)
     assert sorted(piece[3] for piece in catalogue(stream)) == [99, 99, 100]
     assert len(store.check(stream)) == 1
 
@@ -245,6 +246,45 @@ def test_a_piece_that_was_brought_back_is_taken_back(store: PostgresEventStore) 
     with fresh_store() as another:
         page = another.scan(stream, Scan(Selection(), 1000))
     assert (len(page.events), page.incomplete) == (305, ())
+
+
+@pytest.mark.parametrize("part", [None, 0, 1], ids=["recent", "core", "text"])
+def test_what_was_deleted_does_not_come_back_with_its_piece(store: PostgresEventStore, part: int | None) -> None:
+    stream = three_pieces(store, compact=part is not None)
+    broken = catalogue(stream)[1][0]
+    table = "log_recent" if part is None else "log_segment_part"
+    where = f"segment_id = {broken}" + ("" if part is None else f" AND part = {part}")
+    ((data,),) = query(f"SELECT data FROM {table} WHERE {where}")
+    harm(table, broken, part, truncated)
+    assert len(store.check(stream)) == 1
+    store.delete(stream, Selection(filter=Contains(" 7 of")), now=NOW)
+    settle(store, stream)
+    query(f"UPDATE {table} SET data = %s WHERE {where}", bytes(data))
+    assert store.check(stream) == []
+    for settled in (False, True):
+        if settled:
+            assert stream in store.waiting(now=NOW)
+            settle(store, stream)
+        with fresh_store() as another:
+            assert len(contents(another, stream)) == 302
+            assert another.count(stream, Selection(filter=Contains(" 7 of"))) == 0
+        assert store.check(stream) == []
+    assert query("SELECT 1 FROM log_deletion WHERE stream_id = %s", stream.stream_id) == []
+    assert [piece[3] for piece in catalogue(stream) if piece[6] == 1] == []  # all are segments
+
+
+def test_a_deletion_is_forgotten_with_the_broken_piece_that_held_it(store: PostgresEventStore) -> None:
+    stream = three_pieces(store, compact=True)
+    harm("log_segment_part", catalogue(stream)[1][0], 1, truncated)
+    for _ in range(2):  # the second comes while the first is held
+        store.delete(stream, Selection(filter=Contains(" 7 of")), now=NOW)
+        settle(store, stream)
+    assert query("SELECT held FROM log_deletion WHERE stream_id = %s", stream.stream_id) == [(True,)] * 2
+    while store.drop_before(stream, NOW + 20_000_000, limit=100):
+        pass
+    settle(store, stream)
+    assert query("SELECT 1 FROM log_deletion WHERE stream_id = %s", stream.stream_id) == []
+    assert store.check(stream) == []
 
 
 def test_parts_that_lie_in_each_other_s_place_are_told(store: PostgresEventStore) -> None:

@@ -45,9 +45,8 @@ def _partition(
             yield f"{inside} rows lie within the ids {first} to {last} of a piece."
     if len(numbers) and numbers.max() > last_id:
         yield f"A row has the id {numbers.max()}; the head has given out {last_id}."
-    behind = [piece for piece in pieces if piece.is_recent and piece.broken is None and piece.last_id <= compacted_to]
-    if behind or (numbers <= compacted_to).any():
-        yield f"Something still waits below the id {compacted_to}, up to which all is in segments."
+    if (numbers <= compacted_to).any():  # a recent block may: one that was broken when compaction went by
+        yield f"Rows still wait below the id {compacted_to}, up to which all is in segments."
     events = sum(piece.events for piece in pieces) + len(rows) + discarded
     if events != last_id:
         yield f"{last_id} ids were given out; pieces, rows and what was discarded make {events}."
@@ -75,13 +74,21 @@ def _contents(connection: Connection, stream: StreamRef, pieces: Sequence[Piece]
                 yield f"Unreadable: {piece.named(error.why)}."
             continue
         if piece.broken is not None:  # it was brought back, or this version reads what an earlier one could not
-            mark_broken(connection, stream, piece, None)
+            _take_back(connection, stream, piece)
         ids, times = (np.concatenate([getattr(frame, name) for frame in frames]) for name in ("ids", "times"))
         seen.append(ids)
         yield from _facts(piece, ids, times)
     together = np.concatenate(seen) if seen else np.empty(0, np.int64)
     if len(np.unique(together)) != len(together):
         yield f"Ids from {pieces[0].first_id} to {pieces[0].last_id} occur more than once."
+
+
+def _take_back(connection: Connection, stream: StreamRef, piece: Piece) -> None:
+    """What of it was deleted meanwhile is hidden, and is to be erased now."""
+    with connection.transaction():
+        connection.execute(plain("lock_upkeep"), {"stream_id": stream.stream_id})
+        mark_broken(connection, stream, piece, None)
+        connection.execute(plain("release_deletions"), {"stream_id": stream.stream_id})
 
 
 def _facts(piece: Piece, ids: "np.ndarray[tuple[int], np.dtype[np.int64]]", times: object) -> Iterator[str]:

@@ -125,7 +125,13 @@ def _bounded(connection: Connection, stream: StreamRef, first: int, last: int) -
 
 
 def _run_of_small(pieces: Sequence[Piece]) -> _Run | None:
-    """The first neighbours that together make a fair segment. `pieces` are by their ids; those of a range stay one."""
+    """The first neighbours that together make a fair segment. `pieces` are by their ids; those of a range stay one.
+
+    A recent block is one by itself: it was broken when its neighbours became segments.
+    """
+    for piece in pieces:
+        if piece.is_recent and piece.broken is None:
+            return _Run(piece.first_id, piece.last_id, [piece], takes_rows=False)
     run: list[Piece] = []
     for _, same_range in groupby(pieces, key=lambda piece: piece.first_id):
         found = [*same_range]

@@ -1,4 +1,8 @@
-"""Deletion by query: accepted and hidden at once, erased later; and the trimming of what retention half took."""
+"""Deletion by query: accepted and hidden at once, erased later; and the trimming of what retention half took.
+
+What lies in a piece that cannot be read can be erased no more than read. It may come back, so the deletion is held:
+it hides on, and is carried out when the piece is there again (`checking`) or forgotten when it is gone for good.
+"""
 
 from collections.abc import Sequence
 
@@ -45,30 +49,39 @@ def erase(connection: Connection, stream: StreamRef) -> bool:
     with alone(connection, stream) as ours:
         if not ours:
             return False
-        # In this order: what is accepted between the two is not forgotten before it was carried out.
-        waiting = connection.execute(plain("deletions_of"), {"stream_id": stream.stream_id}).fetchall()
         try:
             found = snapshot(connection, stream, Selection())
         except UnknownStream:  # it was purged
             return False
-        everything = connection.execute(plain("all_pieces"), {"stream_id": stream.stream_id}, binary=True)
         try:
-            changed = [_erase_from(connection, stream, found, Piece._make(row)) for row in everything.fetchall()]
-            _finish(connection, stream, found, [number for (number,) in waiting])
+            changed, unread = _erase_pieces(connection, stream, found)
+            _finish(connection, stream, found, unread)
         except Overtaken:
             return True  # retention came between: once more
-        return any(changed) or bool(waiting)
+        return changed or any(deletion.number and not deletion.is_held for deletion in found.deletions)
+
+
+def _erase_pieces(connection: Connection, stream: StreamRef, found: Snapshot) -> tuple[bool, list[Piece]]:
+    """Whether anything was erased, and the pieces that cannot be read."""
+    rows = connection.execute(plain("all_pieces"), {"stream_id": stream.stream_id}, binary=True).fetchall()
+    changed, unread = False, []
+    for piece in map(Piece._make, rows):
+        if piece.broken is not None:
+            unread.append(piece)
+            continue
+        try:
+            changed |= _erase_from(connection, stream, found, piece)
+        except (BrokenPiece, PieceGone) as error:  # of one that retention took there is nothing to mark
+            mark_broken(connection, stream, piece, error.why)
+            unread.append(piece)
+    return changed, unread
 
 
 def _erase_from(connection: Connection, stream: StreamRef, found: Snapshot, piece: Piece) -> bool:
-    """Rewrites one piece without what is to go; whether there was anything."""
-    if piece.broken is not None or not any(_is_worth_it(deletion, piece) for deletion in found.deletions):
+    """Rewrites one piece without what is to go; whether there was anything. Raises BrokenPiece, and PieceGone."""
+    if not any(_is_worth_it(deletion, piece) for deletion in found.deletions):
         return False
-    try:
-        frames = frames_of(connection, stream, piece)
-    except (BrokenPiece, PieceGone) as error:  # of one that retention took there is nothing to mark
-        mark_broken(connection, stream, piece, error.why)
-        return False
+    frames = frames_of(connection, stream, piece)
     kept = [frame.take(visible_rows(frame, np.arange(len(frame)), piece, found.deletions)) for frame in frames]
     left = sum(map(len, kept))
     if left == piece.events:
@@ -80,7 +93,7 @@ def _erase_from(connection: Connection, stream: StreamRef, found: Snapshot, piec
 def _is_worth_it(deletion: Deletion, piece: Piece) -> bool:
     """What was deleted goes now; what retention took once it is half of the piece, so that this is seldom done."""
     if not deletion.is_trim or deletion.end is None:
-        return deletion.touches(piece)
+        return not deletion.is_held and deletion.touches(piece)
     return deletion.touches(piece) and deletion.end - piece.min_time > (piece.max_time - piece.min_time) // 2
 
 
@@ -104,16 +117,23 @@ def _rewritten(piece: Piece, frame: Frame) -> New:
     return New(piece.first_id, piece.last_id, made.encoded, made)
 
 
-def _finish(connection: Connection, stream: StreamRef, found: Snapshot, numbers: Sequence[int]) -> None:
-    """Erases rows, and forgets the deletions: no piece has anything of theirs any more, and none can get it."""
-    if not numbers:
+def _finish(connection: Connection, stream: StreamRef, found: Snapshot, unread: Sequence[Piece]) -> None:
+    """Erases rows, and forgets the deletions of which no piece has anything any more, and none can get it."""
+    accepted = [deletion for deletion in found.deletions if deletion.number]
+    left = {deletion.number for deletion in accepted if any(map(deletion.touches, unread))}
+    fresh = [deletion.number for deletion in accepted if not deletion.is_held]
+    held = [deletion.number for deletion in accepted if deletion.is_held and deletion.number not in left]
+    if not fresh and not held:
         return
+    ids = {"stream_id": stream.stream_id, "segment_ids": [piece.segment_id for piece in unread]}
     with connection.transaction():
-        connection.execute(plain("lock_upkeep"), {"stream_id": stream.stream_id})
-        for deletion in found.deletions:
+        connection.execute(plain("lock_upkeep"), ids)
+        for deletion in found.deletions if fresh else ():
             _erase_rows(connection, stream, deletion)
-        params = {"stream_id": stream.stream_id, "deletion_ids": list(numbers)}
-        connection.execute(plain("forget_deletions"), params)
+        connection.execute(plain("hold_deletions"), {**ids, "deletion_ids": [*left.intersection(fresh)]})
+        done = [number for number in fresh if number not in left]
+        connection.execute(plain("forget_deletions"), {**ids, "deletion_ids": done, "held": False})
+        connection.execute(plain("forget_deletions"), {**ids, "deletion_ids": held, "held": True})
 
 
 def _erase_rows(connection: Connection, stream: StreamRef, deletion: Deletion) -> None:

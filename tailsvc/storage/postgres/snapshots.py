@@ -27,6 +27,8 @@ class Deletion:
     condition: Filter
     greatest_id: int
     is_trim: bool = False  # retention's
+    number: int = 0
+    is_held: bool = False  # carried out, but for pieces that cannot be read
 
     def touches(self, piece: Piece) -> bool:
         return (
@@ -95,5 +97,5 @@ def _window(selection: Selection) -> dict[str, int]:
 
 
 def _deletion(found: Sequence[Any]) -> Deletion:
-    start, end, condition, greatest_id = found
-    return Deletion(start, end, from_json(condition), greatest_id)
+    start, end, condition, greatest_id, number, is_held = found
+    return Deletion(start, end, from_json(condition), greatest_id, number=number, is_held=is_held)

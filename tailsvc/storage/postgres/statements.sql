@@ -101,7 +101,8 @@ SELECT stream_id, epoch, last_id, bytes, appended_at, lines FROM log_stream_head
 -- A stream's counters, what of it is gone, and the deletions that wait.
 SELECT head.epoch, head.last_id, head.bytes, head.appended_at, head.lines, upkeep.trimmed_before, upkeep.trimmed_to,
        EXISTS (SELECT 1 FROM log_event WHERE stream_id = %(stream_id)s) AS has_rows,
-       (SELECT jsonb_agg(jsonb_build_array(start_time, end_time, condition, greatest_id) ORDER BY deletion_id)
+       (SELECT jsonb_agg(jsonb_build_array(start_time, end_time, condition, greatest_id, deletion_id, held)
+                         ORDER BY deletion_id)
         FROM log_deletion WHERE stream_id = %(stream_id)s) AS deletions
 FROM log_stream_head AS head
 JOIN log_upkeep AS upkeep ON upkeep.stream_id = head.stream_id
@@ -295,11 +296,21 @@ WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
 -- name: is_the_team_s
 SELECT 1 FROM log_stream_head WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
 
--- name: deletions_of
-SELECT deletion_id FROM log_deletion WHERE stream_id = %(stream_id)s ORDER BY deletion_id
-
 -- name: forget_deletions
-DELETE FROM log_deletion WHERE stream_id = %(stream_id)s AND deletion_id = ANY(%(deletion_ids)s)
+-- Those that are held still if they were (a piece that came back releases them), or are not.
+DELETE FROM log_deletion
+WHERE stream_id = %(stream_id)s AND deletion_id = ANY(%(deletion_ids)s) AND held = %(held)s
+
+-- name: hold_deletions
+-- Carried out but for these pieces; unless one of them can be read by now.
+UPDATE log_deletion SET held = true
+WHERE stream_id = %(stream_id)s AND deletion_id = ANY(%(deletion_ids)s) AND NOT EXISTS (
+    SELECT 1 FROM log_segment
+    WHERE stream_id = %(stream_id)s AND segment_id = ANY(%(segment_ids)s) AND broken IS NULL)
+
+-- name: release_deletions
+-- They are to be carried out again.
+UPDATE log_deletion SET held = false WHERE stream_id = %(stream_id)s AND held
 
 -- name: erase_rows
 -- Delete what a deletion hides, and count it.
@@ -331,7 +342,7 @@ CROSS JOIN LATERAL (
 WHERE how.events >= %(due)s
     OR (how.events >= %(some)s AND (how.idle >= %(pause)s OR how.since >= %(some_wait)s))
     OR (how.events > 0 AND how.idle >= %(some_wait)s AND how.since >= %(few_wait)s)
-    OR EXISTS (SELECT 1 FROM log_deletion AS deletion WHERE deletion.stream_id = head.stream_id)
+    OR EXISTS (SELECT 1 FROM log_deletion AS deletion WHERE deletion.stream_id = head.stream_id AND NOT deletion.held)
 ORDER BY how.events DESC
 
 -- name: waiting_of
@@ -347,9 +358,12 @@ FROM log_segment WHERE stream_id = %(stream_id)s AND parts = 1 AND last_id > (
 ORDER BY first_id LIMIT 2000
 
 -- name: small_pieces
--- Segments by their ids; late ones lie beside those of the same range. With what is broken, for none may reach over it.
+-- Segments by their ids; late ones lie beside those of the same range. With what is broken, for none may reach over it,
+-- and with recent blocks that were, and that compaction went by.
 SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
-FROM log_segment WHERE stream_id = %(stream_id)s AND (parts > 1 OR broken IS NOT NULL) ORDER BY first_id, segment_id
+FROM log_segment WHERE stream_id = %(stream_id)s AND (parts > 1 OR broken IS NOT NULL OR last_id <= (
+    SELECT compacted_to FROM log_upkeep WHERE stream_id = %(stream_id)s))
+ORDER BY first_id, segment_id
 
 -- name: all_pieces
 SELECT segment_id, first_id, last_id, events, min_time, max_time, parts, bytes, raw_bytes, broken
