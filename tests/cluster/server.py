@@ -39,6 +39,7 @@ class ApiServer:
         self.tokens: dict[str, set[str] | None] = {token: None}  # the namespaces that each may read; None: all
         self._cluster, self._faults, self._context = cluster, faults, context
         self._runner: web.AppRunner | None = None
+        self._listening: socket.socket | None = None
 
     async def start(self) -> None:
         application = web.Application(middlewares=[self._guard])
@@ -54,15 +55,18 @@ class ApiServer:
         )
         self._runner = web.AppRunner(application, access_log=None, handler_cancellation=True, shutdown_timeout=0.01)
         await self._runner.setup()
-        listening = socket.socket()
+        self._listening = listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", self.port))
         await web.SockSite(self._runner, listening, ssl_context=self._context).start()
 
     async def stop(self) -> None:
         """At once, as if it were killed: all connections are reset, and the next ones refused."""
-        if self._runner is None:
+        if self._runner is None or self._listening is None:
             return
+        # What was accepted in this round of the loop would come to a server that has ended, which nobody could close.
+        asyncio.get_running_loop().remove_reader(self._listening)
+        await asyncio.sleep(0)
         for site in tuple(self._runner.sites):
             await site.stop()
         server = self._runner.server
