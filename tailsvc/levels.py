@@ -21,6 +21,9 @@ _ALIASES = {
 }
 
 
+USUAL_LEVELS = frozenset({*_ALIASES.values(), "NOTICE", "ALERT", "PANIC"})
+
+
 def normalise_level(text: str) -> str:
     """A level's one spelling: upper case, `warning` as WARN, `err` as ERROR; unknown names are only upper-cased."""
     name = upper(text.strip())

@@ -57,7 +57,11 @@ READ_SECONDS = 30.0
 
 # A histogram is drawn: more buckets than a wide screen has columns help nobody, and each is counted and sent.
 HISTOGRAM_BUCKETS = 5_000
+# What it tells apart beside the usual levels: levels are free text, and each costs in every bucket. The rest is OTHER.
+SPLIT_VALUES = 30
 FACET_FIELDS = 20
+# What is kept while the values of all fields are counted: some hundred thousand of them. Then the rarest are let go.
+FACET_BYTES = 64 * MIB
 FACET_VALUES = 100
 FACET_VALUES_DEFAULT = 10
 # Deletions that wait for their erasure: every read has to apply each of them.

@@ -82,7 +82,8 @@ class Page:
 class Histogram:
     """Counts by the buckets' first microsecond (a multiple of the interval) and by the split's value.
 
-    Events without the split field count under ""; buckets without events are left out.
+    Events without the split field count under "", those of too many unusual values under `facets.OTHER`; buckets
+    without events are left out.
     """
 
     buckets: Mapping[int, Mapping[str, int]]
@@ -93,8 +94,10 @@ class Histogram:
 class Facets:
     """For each field its most frequent values as texts, most frequent first, ties in the order of the texts.
 
-    Events that lack the field are not counted.
+    Events that lack the field are not counted. Fields among `approximate` have so many values that not all could be
+    kept while they were counted: rare ones may be missing, and counts be too small.
     """
 
     values: Mapping[str, Sequence[tuple[str, int]]]
     incomplete: Incomplete = ()
+    approximate: tuple[str, ...] = ()

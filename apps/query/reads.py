@@ -69,6 +69,8 @@ def read_facets(asked: Asked, params: Params, now: datetime) -> Reply:
     selection = summaries.closed_selection(asked, question, now=now)
     found = summaries.facets(asked, selection, fields, limit=limit)
     meta = {"limit": limit, **render_window(selection), **render_notes(question.ignored, found.incomplete)}
+    if found.approximate:
+        meta["approximate"] = list(found.approximate)
     return Reply({"data": render_facets(found), "meta": meta})
 
 

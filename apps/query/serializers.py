@@ -89,6 +89,11 @@ class FacetValue(serializers.Serializer[Any]):
 
 class FacetMeta(Window):
     limit = serializers.IntegerField()
+    approximate = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Fields with so many values that rare ones may be missing, and counts be too small.",
+    )
 
 
 class FacetAnswer(serializers.Serializer[Any]):

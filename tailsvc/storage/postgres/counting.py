@@ -1,14 +1,14 @@
 """Counts, histograms and facets over pieces: from summaries where these tell, else from the columns concerned."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import orjson
 
-from tailsvc.facets import facet_text
+from tailsvc.facets import SplitNames, ValueCounts, facet_text
 from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
 from tailsvc.queries import Direction, Selection, Split
 from tailsvc.segments.attributes import MIXED, REST
@@ -41,18 +41,19 @@ class Tally:
     def count(self) -> int:
         return sum(int(weights.sum()) for _, _, weights in self._weighted(MINUTE))
 
-    def histogram(self, interval: int, split: Split | None) -> Buckets:
+    def histogram(self, interval: int, split: Split | None, told: SplitNames) -> Buckets:
         buckets: Buckets = {}
         for frame, rows, weights in self._weighted(interval):
-            _add_to_histogram(buckets, frame, rows, weights, interval, split)
+            _add_to_histogram(buckets, frame, rows, weights, interval, _split_codes(frame, rows, split, told))
         return buckets
 
-    def facets(self, fields: Sequence[str]) -> dict[str, Counter[str]]:
-        counts: dict[str, Counter[str]] = {field: Counter() for field in fields}
+    def facets(self, fields: Sequence[str]) -> ValueCounts:
+        counts = ValueCounts(fields)
         by_cells = set(fields) <= {"level", "status", "status_class"}
         for frame, rows, weights in self._weighted(MINUTE) if by_cells else self._decoded_rows():
             for field in fields:
-                _add_to_facet(counts[field], frame, rows, weights, field)
+                for value, times in _values_of(frame, rows, weights, field):
+                    counts.add(field, value, times)
         return counts
 
     def _weighted(self, interval: int) -> Iterator[Weighted]:
@@ -133,63 +134,80 @@ def _in_window(times: Any, window: Selection) -> Any:
 
 
 def _add_to_histogram(
-    buckets: Buckets, frame: Frame, rows: Rows, weights: Any, interval: int, split: Split | None
+    buckets: Buckets, frame: Frame, rows: Rows, weights: Any, interval: int, split: tuple[Sequence[str], Any]
 ) -> None:
     starts, places = np.unique(frame.times[rows] // interval * interval, return_inverse=True)
-    names, codes = _split_codes(frame, rows, split)
+    names, codes = split
     totals = np.bincount(places * len(names) + codes, weights, len(starts) * len(names)).astype(np.int64)
     for place in np.flatnonzero(totals).tolist():
         bucket, name = divmod(place, len(names))
         buckets.setdefault(int(starts[bucket]), Counter())[names[name]] += int(totals[place])
 
 
-def _split_codes(frame: Frame, rows: Rows, split: Split | None) -> tuple[Sequence[str], Any]:
-    """The split's values, and the number of each row's."""
+def _split_codes(frame: Frame, rows: Rows, split: Split | None, told: SplitNames) -> tuple[Sequence[str], Any]:
+    """The names that are told apart, and the number of each row's."""
     if split is Split.LEVEL and (levels := frame.text("level")) is not None:
-        return ["", *levels.values], levels.codes[rows]
-    if split is Split.STATUS_CLASS and (status := frame.number("status")) is not None:
-        classes = np.where(status.mask[rows], status.values[rows] // 100, 0)
-        return ["", *(f"{number}xx" for number in range(1, 10))], classes
+        return _level_codes(levels, rows, told)
+    if split is Split.STATUS_CLASS:
+        return _status_classes(frame, rows)
     return [""], np.zeros(len(rows), np.int64)
 
 
-def _add_to_facet(counts: Counter[str], frame: Frame, rows: Rows, weights: Any, field: str) -> None:
+def _level_codes(levels: Text, rows: Rows, told: SplitNames) -> tuple[Sequence[str], Any]:
+    codes = levels.codes[rows]
+    used = np.flatnonzero(np.bincount(codes))
+    names = [told.of(levels.values[code - 1] if code else "") for code in used.tolist()]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(["", *names]))}
+    table = np.zeros(len(levels.values) + 1, np.int64)
+    table[used] = [numbers[name] for name in names]
+    return [*numbers], table[codes]
+
+
+def _status_classes(frame: Frame, rows: Rows) -> tuple[Sequence[str], Any]:
+    status = frame.number("status")
+    if status is None:
+        return [""], np.zeros(len(rows), np.int64)
+    classes = np.where(status.mask[rows], status.values[rows] // 100, 0)
+    return ["", *(f"{number}xx" for number in range(1, 10))], classes
+
+
+def _values_of(frame: Frame, rows: Rows, weights: Any, field: str) -> Iterable[tuple[str, int]]:
+    """The values of these rows, and how many events have each."""
     if field == "status_class":
-        names, codes = _split_codes(frame, rows, Split.STATUS_CLASS)
-        _add_codes(counts, ["", *names[1:]], codes, weights)
-        return
+        names, codes = _status_classes(frame, rows)
+        return _of_codes(names, codes, weights)
     if field == MESSAGE and MESSAGE + TEMPLATE in frame.columns:
-        counts.update(text for text in frame.whole(MESSAGE, rows) if text is not None)
-        return
+        return Counter(text for text in frame.whole(MESSAGE, rows) if text is not None).items()
     column = frame.columns.get(field)
     if field == IS_BOT and column is None:
         column = Number(np.zeros(len(frame), np.int64))
     if column is not None:
-        _add_column(counts, column, rows, weights, is_flag=field == IS_BOT)
-    elif field.startswith(ATTRIBUTE_PREFIX):
-        _add_odd_attribute(counts, frame, rows, field[len(ATTRIBUTE_PREFIX) :])
+        return _of_column(column, rows, weights, is_flag=field == IS_BOT)
+    if field.startswith(ATTRIBUTE_PREFIX):
+        return Counter(_odd_attribute(frame, rows, field[len(ATTRIBUTE_PREFIX) :])).items()
+    return ()
 
 
-def _add_column(counts: Counter[str], column: Column, rows: Rows, weights: Any, *, is_flag: bool = False) -> None:
+def _of_column(column: Column, rows: Rows, weights: Any, *, is_flag: bool) -> Iterator[tuple[str, int]]:
     if isinstance(column, Text):
-        _add_codes(counts, ["", *column.values], column.codes[rows], weights)
+        yield from _of_codes(["", *column.values], column.codes[rows], weights)
         return
     there = column.mask[rows]
     values, codes = np.unique(column.values[rows][there], return_inverse=True)
     totals = np.bincount(codes, weights[there], len(values)).astype(np.int64).tolist()
     for value, total in zip(values.tolist(), totals, strict=True):
-        counts[facet_text(bool(value) if is_flag else value)] += total
+        yield facet_text(bool(value) if is_flag else value), total
 
 
-def _add_codes(counts: Counter[str], names: Sequence[str], codes: Any, weights: Any) -> None:
+def _of_codes(names: Sequence[str], codes: Any, weights: Any) -> Iterator[tuple[str, int]]:
     """The first name is that of rows without a value, which do not count."""
     totals = np.bincount(codes, weights, len(names)).astype(np.int64)
     for code in np.flatnonzero(totals).tolist():
         if code:
-            counts[names[code]] += int(totals[code])
+            yield names[code], int(totals[code])
 
 
-def _add_odd_attribute(counts: Counter[str], frame: Frame, rows: Rows, name: str) -> None:
+def _odd_attribute(frame: Frame, rows: Rows, name: str) -> Iterator[str]:
     mixed, rest = frame.text(MIXED + name), frame.text(REST)
     if mixed is not None:
         values = [orjson.loads(text) for text in mixed.texts(rows) if text is not None]
@@ -197,4 +215,4 @@ def _add_odd_attribute(counts: Counter[str], frame: Frame, rows: Rows, name: str
         values = [orjson.loads(text).get(name) for text in rest.texts(rows) if text is not None]
     else:
         return
-    counts.update(facet_text(value) for value in values if value is not None)
+    yield from (facet_text(value) for value in values if value is not None)

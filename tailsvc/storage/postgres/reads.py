@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composable
 from tailsvc import limits
 from tailsvc.errors import BrokenSegment, StorageUnavailable
 from tailsvc.events import StoredEvent
-from tailsvc.facets import facet_text, top
+from tailsvc.facets import SplitNames, facet_text
 from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
 from tailsvc.queries import Direction, Facets, Histogram, Page, Scan, Selection, Split
 from tailsvc.storage.base import StreamRef
@@ -66,9 +66,10 @@ class Reads:
             with reading(self._pools, stream, selection) as (connection, found):
                 rows = _histogram_rows(connection, stream, found, interval, split) if found.has_rows else []
             found = self._readable(found)
-            buckets = Tally(self._payloads, stream, found, deadline).histogram(interval, split)
+            told = SplitNames()
+            buckets = Tally(self._payloads, stream, found, deadline).histogram(interval, split, told)
             for start, value, total in rows:
-                buckets.setdefault(start, Counter())[value or ""] += total
+                buckets.setdefault(start, Counter())[told.of(value or "")] += total
             return Histogram(buckets, found.incomplete)
 
         return self._until_steady(once)
@@ -84,8 +85,9 @@ class Reads:
             counts = Tally(self._payloads, stream, found, deadline).facets(fields)
             for field, values in rows.items():
                 for value, total in values:
-                    counts[field][facet_text(value)] += total
-            return Facets({field: top(counts[field], limit) for field in fields}, found.incomplete)
+                    counts.add(field, facet_text(value), total)
+            values_of = {field: counts.top(field, limit) for field in fields}
+            return Facets(values_of, found.incomplete, counts.approximate)
 
         return self._until_steady(once)
 

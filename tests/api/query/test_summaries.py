@@ -1,5 +1,6 @@
 """GET /api/streams/{stream}/histogram and /facets."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from apps.engine import store
 from tailsvc import limits
 from tailsvc.events import Event
-from tailsvc.queries import Facets, Histogram
+from tailsvc.queries import Facets, Histogram, Selection, Split
 from tailsvc.timestamps import iso_text
 from tests.api.conftest import Api
 from tests.api.query.asking import address, clause
@@ -82,6 +83,33 @@ def test_a_split_by_status_class(api: Api, world: World, minute: int) -> None:
     world.append([Event(minute, b"a", status=200), Event(minute, b"b", status=503), Event(minute, b"c")])
     body = histogram(api, world, split="status_class", **window(minute, minute + MINUTE))
     assert body["data"][0]["counts"] == {"": 1, "2xx": 1, "5xx": 1}
+
+
+def test_of_many_levels_the_usual_and_some_are_told_apart(
+    api: Api, world: World, minute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "SPLIT_VALUES", 2)
+    world.append([Event(minute, b"x", level=f"L{nth}") for nth in range(60)])
+    world.append([Event(minute, b"x", level=level) for level in (None, "ERROR", "WARN", "L1", "L60")])
+    body = histogram(api, world, split="level", **window(minute, minute + MINUTE))
+    ((_, counts),) = (bucket.values() for bucket in body["data"])
+    assert (counts.pop(""), counts.pop("ERROR"), counts.pop("WARN"), sum(counts.values())) == (1, 1, 1, 62)
+    assert len(counts) == 3
+    assert counts["other"] >= 58
+
+
+def test_many_levels_in_many_buckets_need_little_room(world: World, minute: int) -> None:
+    world.append([Event(minute + nth * 1_000, b"x", level=f"L{nth % 3_000}") for nth in range(6_000)])
+    selection = Selection(minute, minute + 6_000_000)
+    store().histogram(world.stream.ref, selection, interval=1_000_000, split=Split.LEVEL)  # decoded, and kept
+    tracemalloc.start()
+    try:
+        found = store().histogram(world.stream.ref, selection, interval=1_200, split=Split.LEVEL)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sum(sum(counts.values()) for counts in found.buckets.values()) == 6_000
+    assert most < 20_000_000  # a place for each level in each bucket takes 120 MB
 
 
 def test_only_what_the_filters_let_through_is_counted(api: Api, world: World, minute: int) -> None:
@@ -228,6 +256,20 @@ def test_ten_values_are_told_unless_more_are_asked_for(api: Api, world: World, m
     world.append([Event(minute, b"x", host=f"h{nth:03}") for nth in range(150)])
     assert len(facets(api, world, fields="host")["data"]["host"]) == limits.FACET_VALUES_DEFAULT
     assert len(facets(api, world, fields="host", limit=100)["data"]["host"]) == 100
+
+
+def test_of_too_many_values_the_frequent_ones_are_kept(
+    api: Api, world: World, minute: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "FACET_BYTES", 20_000)
+    for part in range(4):  # the frequent one comes in all of them
+        world.append([Event(minute, b"x", host=f"{part}-{nth}", path="/") for nth in range(60)])
+        world.append([Event(minute, b"x", host="frequent", path="/")] * 50)
+    body = facets(api, world, fields="host,path", limit=2)
+    assert body["meta"]["approximate"] == ["host"]
+    assert body["data"]["host"][0] == {"value": "frequent", "count": 200}
+    assert body["data"]["path"] == [{"value": "/", "count": 440}]
+    assert "approximate" not in facets(api, world, fields="path")["meta"]
 
 
 # Both
