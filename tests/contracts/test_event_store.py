@@ -194,6 +194,7 @@ def test_a_page_of_large_events_ends_early_and_the_walk_loses_none(
     sizes = [3_000, 10, 400, 400, 400, 1, 1] * 9
     append(store, stream, *[line("x" * size, NOW + at // 2) for at, size in enumerate(sizes)])
     append(store, stream, *[line("y" * size, NOW + at) for at, size in enumerate(sizes[:9])])
+    append(store, stream, *[Event(NOW + 100 + at, b"\xff" * 300) for at in range(9)])  # longer where they are texts
     found, page, after = [], None, None
     while page is None or page.has_more:
         page = store.scan(stream, Scan(EVERYTHING, 4, direction, after))
@@ -203,7 +204,7 @@ def test_a_page_of_large_events_ends_early_and_the_walk_loses_none(
         found += [(one.event.timestamp, one.id) for one in page.events]
         after = Position(*found[-1])
     assert found == sorted(found, reverse=direction is Direction.NEWEST_FIRST)
-    assert len(found) == len({*found}) == len(sizes) + 9
+    assert len(found) == len({*found}) == len(sizes) + 18
 
 
 def test_filters_select_for_pages_and_counts_alike(store: EventStore, stream: StreamRef) -> None:

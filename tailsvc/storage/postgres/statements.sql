@@ -139,7 +139,7 @@ WHERE stream_id = %(stream_id)s AND segment_id = ANY(%(segment_ids)s)
 -- name: scan_rows
 -- A page of events that are rows: up to the one with which it has so many bytes, and the one behind that.
 SELECT {event_columns} FROM (
-    SELECT event.*, sum(octet_length(event.raw)) OVER (
+    SELECT event.*, sum(coalesce(octet_length(event.raw_bytes), octet_length(event.raw))) OVER (
         ORDER BY event.timestamp {order}, event.id {order} ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING
     ) AS before
     FROM log_event AS event
