@@ -58,6 +58,7 @@ class Connection:
     wake: Callable[[], object]  # from any thread
     event: asyncio.Event
     cut: Cut | None = None
+    sent: int = 0  # bytes
 
 
 class Faults:
@@ -120,6 +121,11 @@ class Faults:
         """How many connections of that kind there are."""
         with self._lock:
             return sum(1 for one in self.connections if re.search(match, one.path))
+
+    def sent(self, match: str) -> int:
+        """Bytes, over those that are open."""
+        with self._lock:
+            return sum(one.sent for one in self.connections if re.search(match, one.path))
 
     # What the server asks
 

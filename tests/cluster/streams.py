@@ -41,6 +41,7 @@ class Stream:
             if cut is not None:
                 cut.after -= len(piece)
             await self.response.write(piece)
+            self.connection.sent += len(piece)
             if self._faults.scatters:
                 await asyncio.sleep(self._faults.trickle_seconds)
 

@@ -54,7 +54,9 @@ def test_half_a_line_that_came_whole_later_is_no_line_of_its_own(ground: Ground,
 def test_half_a_line_is_kept_where_its_pod_is_gone(ground: Ground, model: Cluster, pod: str) -> None:
     model.write(pod, "main", b"one")
     soon(lambda: ground.contents(pod, pod) == [b"one"], "the first line")
+    faults, before = ground.cluster.faults, ground.cluster.faults.sent(f"{pod}/log")
     model.write(pod, "main", b"last words", ends=False)
+    until(lambda: faults.sent(f"{pod}/log") - before >= _STAMP_BYTES + len(b"last words"), "it to be on its way")
     model.delete_pod(pod)
     soon(lambda: ground.contents(pod, pod) == [b"one", b"last words"], "what it said last")
 
@@ -64,6 +66,7 @@ def test_half_a_line_is_kept_where_its_run_is_forgotten(ground: Ground, model: C
     faults = ground.cluster.faults
     faults.watch_delay = 2.0
     model.write(pod, "main", b"first run", ends=False)
+    until(lambda: faults.sent(f"{pod}/log") >= _STAMP_BYTES + len(b"first run"), "it to be on its way")
     for content in (b"second run", b"third run"):
         model.restart(pod, "main")
         model.write(pod, "main", content)
