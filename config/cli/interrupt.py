@@ -3,6 +3,7 @@
 import os
 import select
 import signal
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
@@ -16,7 +17,8 @@ class Interrupt:
 
     def __init__(self, on_first: Callable[[], None] = lambda: None) -> None:
         self.asked = False
-        self._on_first = on_first
+        # By a thread of its own: this one may be in the middle of a print, and a second within it is an error.
+        self._teller = threading.Thread(target=on_first)
 
     def __enter__(self) -> Self:
         # What waits for input waits for this too: a signal alone would not wake it.
@@ -29,6 +31,8 @@ class Interrupt:
     ) -> None:
         for number, handler in zip(_SIGNALS, self._before, strict=True):
             signal.signal(number, handler)
+        if self.asked:
+            self._teller.join()
         os.close(self._reader)
         os.close(self._writer)
 
@@ -37,7 +41,7 @@ class Interrupt:
             raise KeyboardInterrupt
         self.asked = True
         os.write(self._writer, b"!")
-        self._on_first()
+        self._teller.start()
 
     def wait_for(self, descriptor: int, seconds: float | None) -> bool:
         """Whether the descriptor can be read; False when the time is over or the interrupt came."""
