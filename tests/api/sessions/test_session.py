@@ -25,6 +25,12 @@ __all__ = ["kube"]
 PATH = f"{SESSIONS}/{NAME}"
 
 
+@pytest.fixture(autouse=True)
+def _nobody_died(database: None) -> None:
+    """Other tests of this process may have started parts of ours, and ended them."""
+    beats.client().delete("tailsvc:processes")
+
+
 def status_of(kube: Kube) -> dict[str, Any]:
     answer = kube.get(PATH)
     assert answer.status == 200, answer.body
