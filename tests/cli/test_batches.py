@@ -68,8 +68,8 @@ def test_every_line_is_stored_once_and_as_it_came(
 ) -> None:
     text = b"\n".join(found) + (b"\n" if has_end else b"")
     expected = [
-        (number, line.removesuffix(b"\r").removeprefix(b"\xef\xbb\xbf" if number == 1 else b""))
-        for number, line in enumerate(text.split(b"\n"), 1)
+        (number, line.removesuffix(b"\r"))
+        for number, line in enumerate(text.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
         if line.strip()
     ]
     with pytest.MonkeyPatch.context() as patch:
