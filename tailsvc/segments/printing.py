@@ -41,6 +41,8 @@ _CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)", re.ASC
 _SYSLOG = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
 _PLAIN_BELOW = 1e15  # from 1e16 on, `repr` writes an exponent
 _SMALL = 1000  # numbers below are so frequent that their texts are kept
+_FEW = 200  # fewer are printed one by one: that is quicker than to look at all of them first
+_PRINTED: dict[str, Callable[[float], str]] = {"d": "%d".__mod__, "r": repr}
 _MILLIS = [f".{milli:03d}" for milli in range(1000)]
 
 
@@ -73,6 +75,8 @@ TEXT_FORMATS: dict[str, Callable[[str], str]] = {"lower": str.lower, "capital": 
 def print_numbers(column: Number, format_: str) -> list[str]:
     """Rows without a number print as 0."""
     values = column.values.tolist()
+    if len(values) < _FEW and format_ in _PRINTED:
+        return [*map(_PRINTED[format_], values)]
     if format_ == "d":  # cuts off what is behind the point
         small = _are_small(column.values)
         return [*map(_small_texts().__getitem__, map(int, values))] if small else [*map("%d".__mod__, values)]
@@ -133,16 +137,21 @@ def print_times(micros: Micros, format_: str) -> list[str]:
         return [*map(str, (micros // 10 ** int(options[0])).tolist())]
     if kind == "seconds":
         return _with_fraction([*map(str, (micros // _SECOND).tolist())], micros, int(options[0]))
-    shifted = micros + int(options[-1]) * _SECOND
-    seconds, rows = np.unique(shifted // _SECOND, return_inverse=True)
-    known = [*map(_SECONDS[kind], seconds.tolist())]
-    texts = [known[row] for row in rows.tolist()]
+    texts = _seconds_texts((micros + int(options[-1]) * _SECOND) // _SECOND, kind)
     if kind != "iso":
         return texts
     separator, digits = options[0], int(options[1])
     if separator == " ":
         texts = [text.replace("T", " ") for text in texts]
     return _with_fraction(texts, micros, digits)
+
+
+def _seconds_texts(seconds: Micros, kind: str) -> list[str]:
+    if len(seconds) < _FEW:
+        return [*map(_SECONDS[kind], seconds.tolist())]
+    distinct, rows = np.unique(seconds, return_inverse=True)
+    known = [*map(_SECONDS[kind], distinct.tolist())]
+    return [known[row] for row in rows.tolist()]
 
 
 def time_forms(text: str, micros: int) -> Iterator[Form]:
