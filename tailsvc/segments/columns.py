@@ -1,10 +1,11 @@
 """Columns in memory: texts as distinct values and a code for each row, numbers as arrays."""
 
+from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,50 +22,67 @@ _SEPARATOR = "\x00"  # stands in no text of an event
 _NOT = np.zeros(1, np.bool_)
 
 
-class Deferred(NamedTuple):
-    """A column of which only that is decoded which is asked for."""
+class Deferred(ABC):
+    """A column of which only that is decoded which is asked for; see `Text`."""
 
-    distinct: int
-    alphabet: frozenset[str] | None  # the folded characters that the values are made of, where few; None: any
-    load: Callable[[], Sequence[str]]
-    holding: Callable[[str], Sequence[int]]  # see `Text.holding`
-    codes: Callable[[], Codes]
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def distinct(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def alphabet(self) -> frozenset[str] | None:
+        """The folded characters that the values are made of, where few; None: any."""
+
+    @abstractmethod
+    def values(self) -> Sequence[str]: ...
+
+    @abstractmethod
+    def codes(self) -> Codes: ...
+
+    @abstractmethod
+    def holding(self, needle: str) -> Sequence[int]: ...
 
 
 class Text:
     """`codes` counts from 1 into `values`, which are distinct; 0 is a row without a value."""
 
-    __slots__ = ("_codes", "_values")
+    __slots__ = ("_codes", "_deferred", "_values")
 
     def __init__(self, values: Sequence[str] | Deferred, codes: Codes | None = None) -> None:
-        self._values = values
+        self._deferred = values if isinstance(values, Deferred) else None
+        self._values = None if isinstance(values, Deferred) else values
         self._codes = codes
 
     @property
     def codes(self) -> Codes:
         if self._codes is None:
-            self._codes = self._values.codes()  # type: ignore[union-attr]
+            self._codes = self._deferred.codes()  # type: ignore[union-attr]
         return self._codes
 
     @property
     def values(self) -> Sequence[str]:
-        return self._values.load() if isinstance(self._values, Deferred) else self._values
+        if self._values is None:
+            self._values = self._deferred.values()  # type: ignore[union-attr]
+        return self._values
 
     @property
     def distinct(self) -> int:
         """How many values there are; they are not decoded for that."""
-        return self._values.distinct if isinstance(self._values, Deferred) else len(self._values)
+        return len(self.values) if self._deferred is None else self._deferred.distinct
 
     def may_hold(self, needle: str) -> bool:
         """Whether a value can contain the folded needle, as far as is known without decoding."""
-        alphabet = self._values.alphabet if isinstance(self._values, Deferred) else None
+        alphabet = None if self._deferred is None else self._deferred.alphabet
         return alphabet is None or alphabet.issuperset(needle)
 
     def holding(self, needle: str) -> Sequence[int]:
         """The places of the values in which the folded needle occurs, in any case."""
-        if isinstance(self._values, Deferred):
-            return self._values.holding(needle)
-        return places_in(joined(self._values), needle)
+        if self._deferred is None:
+            return places_in(joined(self.values), needle)
+        return self._deferred.holding(needle)
 
     @classmethod
     def of(cls, texts: Sequence[str | None]) -> "Text":
@@ -76,7 +94,9 @@ class Text:
         return cls(values, np.fromiter(map(places.__getitem__, texts), np.int32, len(texts)))  # type: ignore[arg-type]
 
     def take(self, rows: Rows | slice) -> "Text":
-        return Text(self._values, self.codes[rows])
+        taken = Text(self._deferred or self.values, self.codes[rows])
+        taken._values = self._values
+        return taken
 
     def compact(self) -> "Text":
         """The same with only the values that occur, in the order of their first row."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from tailsvc.errors import BrokenSegment
 from tailsvc.segments.bundle import BUNDLE, Bundle, frame_of_bundles, read_bundle
 from tailsvc.segments.column_codec import dictionary_of, unpack_codes, unpack_numbers
-from tailsvc.segments.columns import Column, Deferred, Text, joined, places_in
+from tailsvc.segments.columns import Codes, Column, Deferred, Text, joined, places_in
 from tailsvc.segments.dictionary import Dictionary
 from tailsvc.segments.encode import part_of
 from tailsvc.segments.frame import Frame, Times
@@ -18,16 +18,35 @@ from tailsvc.segments.values import alphabet_of, count_of, unpack_values
 
 T = TypeVar("T")
 Load = Callable[[int], bytes]  # a part's blob by its number
+Key = tuple[Any, ...]
+
+
+class Memory(Protocol):
+    """What of a segment was decoded before, by keys of the segment's own."""
+
+    def find(self, key: Key) -> Any:
+        """None: it is not there."""
+
+    def keep(self, key: Key, make: Callable[[], Any]) -> Any:
+        """Make it, and keep it. Whatever the segment is to blame for is a BrokenSegment."""
+
+
+class Forgetful:
+    """Keeps nothing."""
+
+    def find(self, _key: Key) -> None:
+        return None
+
+    def keep(self, _key: Key, make: Callable[[], Any]) -> Any:
+        return make()
 
 
 class Segment:
-    """`keep(key, make)` answers what it has kept under the key, or makes and keeps it; see the stores' cache."""
-
-    def __init__(self, load: Load, *, parts: int, base: int, keep: "Keep | None" = None) -> None:
+    def __init__(self, load: Load, *, parts: int, base: int, memory: Memory | None = None) -> None:
         self._load = load
         self._parts = parts
         self._base = base
-        self._keep = keep or _make
+        self._memory = memory or Forgetful()
         self._held: dict[int, Unpacker] = {}  # for as long as this object is used: a look-up less for each column
 
     @cached_property
@@ -46,8 +65,8 @@ class Segment:
 
     def frame(self, group: int) -> Frame:
         if BUNDLE in self._part(0).header:
-            return self._kept((BUNDLE,), lambda: frame_of_bundles([self.bundle()]))  # type: ignore[list-item]
-        ids, times = self._kept(("order", group), lambda: self._order(group))
+            return self.kept((BUNDLE,), lambda: frame_of_bundles([self.bundle()]))  # type: ignore[list-item]
+        ids, times = self.kept(("order", group), lambda: self._order(group))
         return Frame(ids, times, _LazyColumns(self, group))
 
     def bundle(self) -> Bundle | None:
@@ -68,25 +87,8 @@ class Segment:
             return None
         unpacker, count = self._part(part_of(name, self._parts)), self.groups[group]
         if "numbers" in described:
-            return self._kept((name, group), lambda: unpack_numbers(unpacker, described, group, count))
-        of_group, dictionary = group if "own" in described else -1, dictionary_of(described, group)
-
-        def decoded() -> list[str]:
-            return unpack_values(unpacker, dictionary)
-
-        def holding(needle: str) -> Sequence[int]:
-            text = self._kept((name, of_group, "folded"), lambda: joined(decoded()))
-            return places_in(text, needle)
-
-        return Text(
-            Deferred(
-                count_of(dictionary),
-                alphabet_of(dictionary),
-                lambda: self._kept((name, of_group, "values"), lambda: Dictionary(decoded())),
-                lambda needle: self._kept((name, of_group, "holding", needle), lambda: holding(needle)),
-                lambda: self._kept((name, group), lambda: unpack_codes(unpacker, described, group, count)),
-            )
-        )
+            return self.kept((name, group), lambda: unpack_numbers(unpacker, described, group, count))
+        return Text(_StoredText(self, unpacker, name, described, group))
 
     def _described(self, name: str) -> dict[str, Any] | None:
         columns: Mapping[str, dict[str, Any]] = self._part(part_of(name, self._parts)).header["columns"]
@@ -95,7 +97,10 @@ class Segment:
     def _part(self, number: int) -> Unpacker:
         part = self._held.get(number)
         if part is None:
-            part = self._held[number] = self._keep(("part", number), lambda: self._opened(number))
+            part = self._memory.find(("part", number)) or self._memory.keep(
+                ("part", number), lambda: self._opened(number)
+            )
+            self._held[number] = part
         return part
 
     def _opened(self, number: int) -> Unpacker:
@@ -104,9 +109,11 @@ class Segment:
             raise BrokenSegment("one of its parts lies in the place of another")
         return part
 
-    def _kept(self, key: tuple[Any, ...], make: Callable[[], T]) -> T:
-        kept: T = self._keep(key, lambda: _guarded(make))
-        return kept
+    def kept(self, key: Key, make: Callable[[], T]) -> T:
+        found: T | None = self._memory.find(key)
+        if found is None:
+            found = self._memory.keep(key, lambda: _guarded(make))
+        return found
 
     def _order(self, group: int) -> tuple[Times, Times]:
         part, count = self._part(0), self.groups[group]
@@ -122,11 +129,44 @@ class Segment:
         return np.cumsum(jumps), times
 
 
-Keep = Callable[[tuple[Any, ...], Callable[[], Any]], Any]
+class _StoredText(Deferred):
+    __slots__ = ("_described", "_dictionary", "_group", "_name", "_of_group", "_segment", "_unpacker")
 
+    def __init__(self, segment: Segment, unpacker: Unpacker, name: str, described: dict[str, Any], group: int) -> None:
+        self._segment = segment
+        self._unpacker = unpacker
+        self._name = name
+        self._described = described
+        self._group = group
+        self._of_group = group if "own" in described else -1
+        self._dictionary = dictionary_of(described, group)
 
-def _make(_key: tuple[Any, ...], make: Callable[[], T]) -> T:
-    return make()
+    @property
+    def distinct(self) -> int:
+        return count_of(self._dictionary)
+
+    @property
+    def alphabet(self) -> frozenset[str] | None:
+        return alphabet_of(self._dictionary)
+
+    def values(self) -> Sequence[str]:
+        return self._segment.kept((self._name, self._of_group, "values"), lambda: Dictionary(self._decoded()))
+
+    def codes(self) -> Codes:
+        count = self._segment.groups[self._group]
+        return self._segment.kept(
+            (self._name, self._group), lambda: unpack_codes(self._unpacker, self._described, self._group, count)
+        )
+
+    def holding(self, needle: str) -> Sequence[int]:
+        key = (self._name, self._of_group, "holding", needle)
+        return self._segment.kept(key, lambda: places_in(self._folded(), needle))
+
+    def _folded(self) -> str:
+        return self._segment.kept((self._name, self._of_group, "folded"), lambda: joined(self._decoded()))
+
+    def _decoded(self) -> list[str]:
+        return unpack_values(self._unpacker, self._dictionary)
 
 
 def _guarded(make: Callable[[], T]) -> T:

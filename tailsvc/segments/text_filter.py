@@ -70,24 +70,23 @@ def build(texts: Iterable[str]) -> bytes:
     return _HEADER.pack(_VERSION, zlib.crc32(packed)) + packed
 
 
-def may_contain(filter_: bytes, needle: Needle) -> bool:
-    """False only if no text of the group contains the needle; a damaged or unknown filter excludes nothing."""
-    if not needle.codes or not _is_readable(filter_):
-        return True
-    start = _HEADER.size
-    bits = 8 * (len(filter_) - start)
-    for code in needle.codes:
-        place = code * bits >> _CODE_BITS
-        if not filter_[start + (place >> 3)] >> (place & 7) & 1:
+def bits_of(filter_: bytes) -> bytes:
+    """What is asked of a filter; checked here, once. A damaged or unknown one has none, and excludes nothing."""
+    if len(filter_) <= _HEADER.size:
+        return b""
+    version, checksum = _HEADER.unpack_from(filter_)
+    bits = filter_[_HEADER.size :]
+    return bits if version == _VERSION and zlib.crc32(bits) == checksum else b""
+
+
+def may_contain(bits: bytes, needle: Needle) -> bool:
+    """False only if no text of the group contains the needle."""
+    count = 8 * len(bits)
+    for code in needle.codes if bits else ():
+        place = code * count >> _CODE_BITS
+        if not bits[place >> 3] >> (place & 7) & 1:
             return False
     return True
-
-
-def _is_readable(filter_: bytes) -> bool:
-    if len(filter_) <= _HEADER.size:
-        return False
-    version, checksum = _HEADER.unpack_from(filter_)
-    return bool(version == _VERSION) and zlib.crc32(memoryview(filter_)[_HEADER.size :]) == checksum
 
 
 def _packed(codes: npt.NDArray[np.intp]) -> bytes:

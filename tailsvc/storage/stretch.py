@@ -11,6 +11,7 @@ from tailsvc.queries import Head
 from tailsvc.segments.columns import Rows
 from tailsvc.segments.evaluate import matching_rows
 from tailsvc.segments.frame import Frame
+from tailsvc.segments.picking import events_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,11 +38,14 @@ class Stretch:
         """In order of id. May take a while (microseconds an event). Raises StorageUnavailable: read it again."""
         found = [stored for stored in self.events if matches(condition, stored.event)]
         try:
-            for frame, rows in self.frames:
-                found += frame.events(matching_rows(frame, condition, rows, limit=None, newest_first=False))
+            found += events_of([(frame, self._matching(frame, condition, rows)) for frame, rows in self.frames])
         except BrokenSegment as error:
             self.notice(error)
             raise StorageUnavailable("A piece of the stream cannot be read; try again without it.") from error
         if self.frames:
             found.sort(key=attrgetter("id"))
         return found
+
+    @staticmethod
+    def _matching(frame: Frame, condition: Filter, rows: Rows) -> Rows:
+        return matching_rows(frame, condition, rows, limit=None, newest_first=False)

@@ -23,7 +23,7 @@ from tailsvc.segments import encode as encoding
 from tailsvc.segments import making
 from tailsvc.segments.frame import frame_of, sorted_by_time
 from tailsvc.segments.learning import Book, with_templates
-from tailsvc.segments.text_filter import Needle, may_contain
+from tailsvc.segments.text_filter import Needle, bits_of, may_contain
 from tailsvc.storage.base import StreamRef
 from tailsvc.storage.postgres import compaction
 from tests.contracts.conftest import open_stream
@@ -148,5 +148,5 @@ def test_a_filter_lets_through_every_text_of_its_rows(batches: list[list[Event]]
     for filter_ in filters:
         for one in islice(stored, group):
             for text in (searchable(one.event.raw), *texts_of(one.event)):
-                assert may_contain(filter_, Needle(text)), text
+                assert may_contain(bits_of(filter_), Needle(text)), text
     assert next(stored, None) is None

@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,14 +47,6 @@ class Cache:
             self.bytes += size
             while self.bytes > self._limit:
                 self._forget(next(iter(self._kept)))
-
-    def get_or_make(self, key: Key, make: Callable[[], Any]) -> Any:
-        """Two threads may make the same; both are right."""
-        found = self.get(key)
-        if found is None:
-            found = make()
-            self.put(key, found)
-        return found
 
     def _forget(self, key: Key) -> None:
         found = self._kept.pop(key, None)

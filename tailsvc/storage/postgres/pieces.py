@@ -7,6 +7,7 @@ from tailsvc.errors import BrokenSegment
 from tailsvc.segments.probing import Probe
 from tailsvc.segments.reader import Segment
 from tailsvc.segments.summary import Cells, read_summary
+from tailsvc.segments.text_filter import bits_of
 from tailsvc.storage.base import StreamRef
 from tailsvc.storage.postgres.cache import Cache, Key
 from tailsvc.storage.postgres.pools import Connection, Pools
@@ -64,11 +65,34 @@ class Index(NamedTuple):
     """What is known of a segment beside its columns; either may be missing."""
 
     cells: Cells | None
-    filters: Sequence[bytes]  # one for each row group
+    filters: Sequence[bytes]  # the bits of one for each row group
 
     def told(self, probe: Probe | None) -> list[bool]:
         """For each row group that has a filter: whether it may hold what is asked for. Empty where none can tell."""
         return [] if probe is None else [probe(filter_) for filter_ in self.filters]
+
+
+class _Memory:
+    """The cache, as one piece sees it."""
+
+    __slots__ = ("_cache", "_number", "_piece")
+
+    def __init__(self, cache: Cache, piece: Piece) -> None:
+        self._cache = cache
+        self._piece = piece
+        self._number = piece.segment_id
+
+    def find(self, key: Key) -> Any:
+        return self._cache.get((self._number, *key))
+
+    def keep(self, key: Key, make: Callable[[], Any]) -> Any:
+        """Two threads may make the same; both are right."""
+        try:
+            made = make()
+        except BrokenSegment as error:
+            raise BrokenPiece(self._piece, error) from error
+        self._cache.put((self._number, *key), made)
+        return made
 
 
 class Payloads:
@@ -84,7 +108,7 @@ class Payloads:
             lambda part: self._fetch(stream, piece, part),
             parts=piece.parts,
             base=piece.first_id,
-            keep=lambda key, make: self._keep(piece, key, make),
+            memory=_Memory(self._cache, piece),
         )
 
     def bring(self, stream: StreamRef, pieces: Sequence[Piece]) -> None:
@@ -117,12 +141,6 @@ class Payloads:
                 self._cache.put((number, "index"), index)
         nothing = Index(None, ())
         return {piece.segment_id: found.get(piece.segment_id) or nothing for piece in pieces}
-
-    def _keep(self, piece: Piece, key: Key, make: Callable[[], Any]) -> Any:
-        try:
-            return self._cache.get_or_make((piece.segment_id, *key), make)
-        except BrokenSegment as error:
-            raise BrokenPiece(piece, error) from error
 
     def _fetch(self, stream: StreamRef, piece: Piece, part: int) -> bytes:
         brought: bytes | None = self._cache.get((piece.segment_id, _BROUGHT)) if piece.is_recent else None
@@ -161,6 +179,6 @@ def _cut(joined: bytes | None) -> list[bytes]:
     found, start = [], 0
     while joined and start < len(joined):
         end = start + 4 + int.from_bytes(joined[start : start + 4], "little")
-        found.append(joined[start + 4 : end])
+        found.append(bits_of(joined[start + 4 : end]))
         start = end
     return found

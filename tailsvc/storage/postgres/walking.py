@@ -1,8 +1,9 @@
 """One page over all forms: rows, recent blocks and segments, merged by time, and not further than the page needs."""
 
-from bisect import insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, starmap
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from tailsvc.queries import Direction, Scan, Selection
 from tailsvc.segments.columns import Rows
 from tailsvc.segments.evaluate import matching_rows
 from tailsvc.segments.frame import Frame
+from tailsvc.segments.picking import events_of
 from tailsvc.segments.probing import Probe, probe_of
 from tailsvc.segments.reader import Segment
 from tailsvc.segments.selecting import selected_rows
@@ -41,6 +43,9 @@ class _Found(NamedTuple):
         if self.piece is None:
             return 0 if self.event is None else len(self.event.event.raw)
         return self.piece.raw_bytes // self.piece.events
+
+
+_place = attrgetter("order")
 
 
 class Walk:
@@ -104,13 +109,20 @@ class Walk:
             self._deadline.check()
             frame = segment.frame(group)
             rows = self._matching(frame, piece)
-            for row in rows.tolist():
-                order = self._order(int(frame.times[row]), int(frame.ids[row]))
-                insort(self._found, _Found(order, None, piece, group, row), key=lambda each: each.order)
-            del self._found[self._wanted :]
+            self._add(_Found(order, None, piece, group, row) for order, row in self._ordered(frame, rows))
             found += len(rows)
             if found >= self._wanted:  # the piece's other groups lie behind these
                 return
+
+    def _ordered(self, frame: Frame, rows: Rows) -> Iterator[tuple[tuple[int, int], int]]:
+        places = zip(frame.times[rows].tolist(), frame.ids[rows].tolist(), strict=True)
+        return zip(starmap(self._order, places), rows.tolist(), strict=True)
+
+    def _add(self, found: Iterable[_Found]) -> None:
+        """These are in order; mostly all of them come behind what is there."""
+        self._found += found
+        self._found.sort(key=_place)
+        del self._found[self._wanted :]
 
     def _groups(self, segment: Segment, index: Index | None) -> Iterator[int]:
         """Those that may hold something, the one where the walk begins first."""
@@ -190,9 +202,10 @@ class Walk:
             if found.piece is not None:
                 by_frame.setdefault((found.piece, found.group), []).append(place)
         events = [found.event for found in batch]
-        for (piece, group), places in by_frame.items():
-            frame = self._payloads.segment(self._stream, piece).frame(group)
-            rows = np.array([batch[place].row for place in places])
-            for place, event in zip(places, frame.events(rows), strict=True):
-                events[place] = event
+        parts = [
+            (self._payloads.segment(self._stream, piece).frame(group), np.array([batch[place].row for place in places]))
+            for (piece, group), places in by_frame.items()
+        ]
+        for place, event in zip(chain.from_iterable(by_frame.values()), events_of(parts), strict=True):
+            events[place] = event
         return [event for event in events if event is not None]

@@ -1,6 +1,8 @@
 """Segments give back what was put in, and find what the predicate finds."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import orjson
@@ -20,7 +22,8 @@ from tailsvc.segments.learning import Book, with_templates
 from tailsvc.segments.making import make_segment, merge
 from tailsvc.segments.packing import FORMAT, Packer, Unpacker
 from tailsvc.segments.probing import probe_of
-from tailsvc.segments.reader import Segment
+from tailsvc.segments.reader import Key, Segment
+from tailsvc.segments.text_filter import bits_of
 from tailsvc.timestamps import iso_text
 from tests.factories.events import NOW, any_events, filters, formed_events
 
@@ -29,6 +32,19 @@ needles = st.sampled_from(
     ["a", "ab", "/a", '"path":"/a', "200ms", "0ms", " 200", "warn msg=", "K", "ss", "X", "2026", ":00", "5", '"', "%"]
 )
 quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+class Everything:
+    """Forgets nothing."""
+
+    def __init__(self) -> None:
+        self.kept: dict[Key, Any] = {}
+
+    def find(self, key: Key) -> Any:
+        return self.kept.get(key)
+
+    def keep(self, key: Key, make: Callable[[], Any]) -> Any:
+        return self.kept.setdefault(key, make())
 
 
 def frames_of(batches: list[list[Event]]) -> list[Frame]:
@@ -137,7 +153,7 @@ def test_a_text_filter_knows_the_seconds_that_touch_what_follows_them(zone: str)
         needle = Contains(event.raw.decode()[17 : 19 + len(zone)])
         probe = probe_of(needle)
         assert matches(needle, event)
-        assert probe is None or probe(made.filters[0])
+        assert probe is None or probe(bits_of(made.filters[0]))
 
 
 def test_lines_that_no_column_tells_are_kept() -> None:
@@ -187,10 +203,7 @@ def test_only_the_parts_that_a_question_needs_are_fetched() -> None:
         fetched.append(part)
         return encoded.parts[part]
 
-    kept: dict[object, object] = {}
-    segment = Segment(
-        load, parts=PARTS, base=1, keep=lambda key, make: kept[key] if key in kept else kept.setdefault(key, make())
-    )
+    segment = Segment(load, parts=PARTS, base=1, memory=Everything())
     frame = segment.frame(0)
     matching_rows(frame, OneOf("status", (200.0,)), np.arange(100), limit=1, newest_first=True)
     assert fetched == [encoding.CORE]

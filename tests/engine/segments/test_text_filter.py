@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tailsvc.folding import letters_like
 from tailsvc.segments import text_filter
-from tailsvc.segments.text_filter import Needle, build, may_contain
+from tailsvc.segments.text_filter import Needle, bits_of, build
 
 ALPHABET = 'aAbBkKKsSſßẞiIıİüÜéÅåÅΩωΩΙιͅЖж中𐐀𐐨😀\ud80009_-./":= \n\0'
 TEXTS = st.text(ALPHABET, max_size=40)
@@ -118,6 +118,10 @@ def test_a_filter_of_another_version_excludes_nothing() -> None:
 @given(st.binary(max_size=64))
 def test_no_bytes_make_it_fail(filter_: bytes) -> None:
     assert may_contain(filter_, Needle("absent")) in (True, False)
+
+
+def may_contain(filter_: bytes, needle: Needle) -> bool:
+    return text_filter.may_contain(bits_of(filter_), needle)
 
 
 def uuid(draws: random.Random) -> str:
