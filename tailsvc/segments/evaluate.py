@@ -151,7 +151,7 @@ def _on_column(leaf: Leaf, column: Column | None, rows: Rows) -> Rows:
         return _on_texts(leaf, column, rows)
     match leaf:
         case OneOf(_, values):
-            return _in_range(column, rows, lambda numbers: np.isin(numbers, [float(value) for value in values]))
+            return _in_range(column, rows, lambda numbers: _among(numbers, [float(value) for value in values]))
         case Between():
             return _in_range(column, rows, lambda numbers: _within(numbers, leaf))
     return rows[:0]
@@ -196,6 +196,10 @@ def _in_range(column: Number, rows: Rows, test: Callable[[Any], Any]) -> Rows:
     return found
 
 
+def _among(numbers: Any, values: Sequence[float]) -> Any:
+    return numbers == values[0] if len(values) == 1 else np.isin(numbers, values)
+
+
 def _within(numbers: Any, bounds: Between) -> Any:
     fits = np.ones(len(numbers), np.bool_)
     if bounds.low is not None:
@@ -225,7 +229,7 @@ def _on_number_attribute(leaf: Leaf, column: Number, rows: Rows) -> Rows:
     match leaf:
         case OneOf(_, values):
             numbers = [number for value in values if (number := as_number(str(value))) is not None]
-            return _in_range(column, rows, lambda found: np.isin(found, numbers))
+            return _in_range(column, rows, lambda found: _among(found, numbers))
         case Between():
             return _in_range(column, rows, lambda found: _within(found, leaf))
     return rows[:0]

@@ -62,11 +62,11 @@ class Walk:
         self._wanted = scan.limit + 1
         self._newest_first = scan.direction is Direction.NEWEST_FIRST
         self._found: list[_Found] = []
+        self._window = self._narrowed()
 
     def run(self, rows: Sequence[StoredEvent]) -> tuple[list[StoredEvent], bool]:
         """The page, and whether there is more. `rows` are the first of the matching events that are rows, in order."""
-        for stored in rows:
-            self._found.append(_Found(self._order(stored.event.timestamp, stored.id), stored))
+        self._add(_Found(self._order(stored.event.timestamp, stored.id), stored) for stored in rows)
         pieces = self._in_order()
         indexes = self._indexes(pieces)
         brought = 0
@@ -109,7 +109,8 @@ class Walk:
             self._deadline.check()
             frame = segment.frame(group)
             rows = self._matching(frame, piece)
-            self._add(_Found(order, None, piece, group, row) for order, row in self._ordered(frame, rows))
+            if len(rows):
+                self._add(_Found(order, None, piece, group, row) for order, row in self._ordered(frame, rows))
             found += len(rows)
             if found >= self._wanted:  # the piece's other groups lie behind these
                 return
@@ -123,6 +124,7 @@ class Walk:
         self._found += found
         self._found.sort(key=_place)
         del self._found[self._wanted :]
+        self._window = self._narrowed()
 
     def _groups(self, segment: Segment, index: Index | None) -> Iterator[int]:
         """Those that may hold something, the one where the walk begins first."""
@@ -138,13 +140,13 @@ class Walk:
                 yield group
 
     def _is_outside(self, span: tuple[int, int]) -> bool:
-        window = self._narrowed()
+        window = self._window
         return (window.start is not None and span[1] < window.start) or (
             window.end is not None and span[0] > window.end
         )
 
     def _matching(self, frame: Frame, piece: Piece) -> Rows:
-        window = self._narrowed()
+        window = self._window
         rows = selected_rows(frame, window, after=self._scan.after, direction=self._scan.direction)
         rows = visible_rows(frame, rows, piece, self._snapshot.deletions)
         return matching_rows(frame, window.filter, rows, limit=self._wanted, newest_first=self._newest_first)
