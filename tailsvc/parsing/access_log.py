@@ -122,8 +122,8 @@ class _Usual:
 
 # Faster than the general expression, as every part of it ends where one character is met.
 _USUAL_LINE = (
-    r"([\da-fA-F.:]++) - ([^\s\[\]\"]{1,255}+) \[([^\]]*)\] "
-    r"\"([A-Z]++) ([^\s\"]++) (HTTP/[\d.]++)\" ([1-9]\d\d) (\d{1,15}) \"([^\"]*)\" \"([^\"]*)\""
+    r"([\da-fA-F.:]++) - ([^\s\[\]\"]{1,255}+) \[([^\]]*+)\] "
+    r"\"([A-Z]++) ([^\s\"]++) (HTTP/[\d.]++)\" ([1-9]\d\d) (\d{1,15}) \"([^\"]*+)\" \"([^\"]*+)\""
 )
 _USUAL = (_Usual("", '"'), _Usual(r" (\d{1,9}\.\d{3,9})", '" ', ""))
 _SAMPLE = 8

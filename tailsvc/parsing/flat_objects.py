@@ -46,7 +46,7 @@ class Shape:
         self._plan = plan
         self._literals = tuple(literals)
         self._bare = tuple(bare)
-        groups = ["([^,]*)" if place in bare else '([^"]*)' for place in range(len(literals) - 1)]
+        groups = ["([^,]*)" if place in bare else '([^"]*+)' for place in range(len(literals) - 1)]
         pattern = "".join(re.escape(literal) + group for literal, group in zip(literals, [*groups, ""], strict=True))
         self.match = re.compile(pattern).fullmatch
 
