@@ -136,9 +136,7 @@ def _leaf(leaf: Leaf, frame: Frame, rows: Rows) -> Possible:
         return _perhaps(rows)
     if leaf.field == "status_class":
         return _perhaps(rows)
-    column = frame.columns.get(leaf.field)
-    if leaf.field == IS_BOT and column is None:
-        column = Number(np.zeros(len(frame), np.int64))
+    column = frame.bots if leaf.field == IS_BOT else frame.columns.get(leaf.field)
     return _exactly(_on_column(leaf, column, rows))
 
 

@@ -54,6 +54,12 @@ class Frame:
         column = self.columns.get(name)
         return column if isinstance(column, Number) else None
 
+    @property
+    def bots(self) -> Number:
+        """Whether a bot sent it: every event says that; where nothing is noted, none did."""
+        noted = self.number(IS_BOT)
+        return Number(np.zeros(len(self), np.int64) if noted is None else noted.values)
+
     def take(self, rows: Rows | slice) -> "Frame":
         return Frame(self.ids[rows], self.times[rows], {name: self.columns[name].take(rows) for name in self.columns})
 
@@ -168,12 +174,13 @@ def line_columns(raws: Sequence[bytes]) -> dict[str, Text]:
             return {RAW: Text(lines, np.arange(1, len(lines) + 1, dtype=np.int32))}
     except UnicodeDecodeError:
         pass
-    plain: list[str | None] = [*map(_decoded, raws)]
+    plain = [*map(text_of, raws)]
     odd = [None if text is not None else raw.decode("latin-1") for raw, text in zip(raws, plain, strict=True)]
     return {RAW: Text.of(plain), RAW_BYTES: Text.of(odd)}
 
 
-def _decoded(raw: bytes) -> str | None:
+def text_of(raw: bytes) -> str | None:
+    """None for a line that is no text: not UTF-8, or with NUL."""
     try:
         text = raw.decode()
     except UnicodeDecodeError:

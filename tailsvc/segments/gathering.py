@@ -57,6 +57,8 @@ def _fields(tables: Sequence[EventTable], places: Sequence[Place], size: int) ->
         ]
         if parts:
             column = _numbers(parts, size, _NUMBERS[name]) if name in _NUMBERS else _texts(parts, size)
+            if name == IS_BOT and isinstance(column, Number):  # every event says it
+                column = Number(column.values)
             if presence(column).any():
                 yield name, column
 

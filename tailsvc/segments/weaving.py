@@ -15,7 +15,7 @@ from tailsvc.clock_columns import read_clocks
 from tailsvc.event_tables import Coded, EventTable, Woven, by_value, values_of
 from tailsvc.segments.attributes import MIXED, PLAIN, as_json_texts
 from tailsvc.segments.columns import Mask, Number, Rows
-from tailsvc.segments.frame import Frame, Times
+from tailsvc.segments.frame import Frame, Times, text_of
 from tailsvc.segments.printing import (
     TIMESTAMP,
     Form,
@@ -53,7 +53,7 @@ def weave(frame: Frame, table: EventTable, place: Place, templates: dict[str, in
     if table.woven is None:
         return told
     weaving = _Weaving(frame, table, table.woven, place)
-    rows = np.arange(len(table))
+    rows = _readable(table.raws)
     failures = 0
     while len(rows) >= _FEWEST and failures < _MOST_FAILURES and len(templates) < _MOST_FORMS:
         template, mask = weaving.of(int(rows[0]))
@@ -64,6 +64,19 @@ def weave(frame: Frame, table: EventTable, place: Place, templates: dict[str, in
         told[found] = templates.setdefault(template.spec, len(templates) + 1)
         rows = rows[~mask[rows]]
     return told
+
+
+def _readable(raws: Sequence[bytes]) -> Rows:
+    """Those that are the very text they were read as; bytes that are no text were replaced before."""
+    joined = b"\n".join(raws)
+    try:
+        joined.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        if b"\x00" not in joined:
+            return np.arange(len(raws))
+    return np.array([row for row, raw in enumerate(raws) if text_of(raw) is not None], np.intp)
 
 
 class _Weaving:

@@ -12,7 +12,7 @@ from tailsvc.facets import SplitNames, ValueCounts, facet_text
 from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
 from tailsvc.queries import Direction, Selection, Split
 from tailsvc.segments.attributes import MIXED, REST
-from tailsvc.segments.columns import Column, Number, Rows, Text
+from tailsvc.segments.columns import Column, Rows, Text
 from tailsvc.segments.evaluate import matching_rows
 from tailsvc.segments.frame import IS_BOT, MESSAGE, TEMPLATE, Frame
 from tailsvc.segments.probing import probe_of
@@ -178,9 +178,7 @@ def _values_of(frame: Frame, rows: Rows, weights: Any, field: str) -> Iterable[t
         return _of_codes(names, codes, weights)
     if field == MESSAGE and MESSAGE + TEMPLATE in frame.columns:
         return Counter(text for text in frame.whole(MESSAGE, rows) if text is not None).items()
-    column = frame.columns.get(field)
-    if field == IS_BOT and column is None:
-        column = Number(np.zeros(len(frame), np.int64))
+    column = frame.bots if field == IS_BOT else frame.columns.get(field)
     if column is not None:
         return _of_column(column, rows, weights, is_flag=field == IS_BOT)
     if field.startswith(ATTRIBUTE_PREFIX):

@@ -1,7 +1,8 @@
 """Blocks made of tables, without an event for each line, hold the very events and lines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,16 +11,19 @@ from hypothesis import strategies as st
 from tailsvc import timestamps
 from tailsvc.event_tables import EventTables
 from tailsvc.events import Event
+from tailsvc.filters import Exists, Filter, Not, OneOf, matches
 from tailsvc.parsing import BodyKind, flat_objects, parse_body
 from tailsvc.parsing import text as text_forms
+from tailsvc.parsing.emitted import EmittedLines, parse_emitted
 from tailsvc.segments.bundle import bundle_of
+from tailsvc.segments.evaluate import matching_rows
 from tailsvc.segments.frame import Frame
 from tailsvc.segments.gathering import frame_of_tables
 from tailsvc.segments.learning import Book
 from tailsvc.segments.reader import Segment
 from tailsvc.storage.postgres.blocks import block_of
 from tests.factories.bodies import bodies
-from tests.factories.events import any_events
+from tests.factories.events import any_events, filters
 
 NOW = 1_735_732_800_000_000  # 2025-01-01T12:00:00Z
 WRAPPED = [
@@ -104,6 +108,58 @@ def test_tables_of_several_bodies_are_joined_in_order(several: list[list[bytes]]
     if expected:
         assert joined.oldest == min(event.timestamp for event in expected)
         assert exactly(read_back(joined, Book())) == exactly(expected)
+
+
+def of_a_body(lines: list[bytes]) -> Sequence[Event]:
+    return parse_body(b"\n".join(lines), kind=BodyKind.TEXT, received_at=NOW).events
+
+
+def of_a_container(lines: list[bytes]) -> Sequence[Event]:
+    count = len(lines)
+    return parse_emitted(EmittedLines(lines, [NOW * 1000] * count, ["pod"] * count, ["c"] * count), NOW)
+
+
+FORMS = [
+    b'10.0.0.1 - - [01/Jan/2025:10:00:%02d +0000] "GET /a%s HTTP/1.1" 200 1 "-" "curl/8"',
+    b"[2025-01-01 10:00:%02d] production.ERROR: boom %s",
+    b"ts=2025-01-01T10:00:%02dZ level=info msg=%s",
+    b"2025-01-01 10:00:%02d,123 - app - ERROR - boom %s",
+    b"plain %02d %s",
+]
+UNREADABLE = [b"\xe9", b"\x00", b"\xed\xa0\x80", b"\xff\xfe"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("read", [of_a_body, of_a_container])
+def test_lines_that_are_no_text_keep_their_bytes(form: bytes, read: Callable[[list[bytes]], Sequence[Event]]) -> None:
+    usual = [form % (number % 60, b"%d" % number) for number in range(80)]
+    lines = [*usual, *(form % (1, odd) for odd in UNREADABLE), *usual]
+    for _ in range(2):
+        assert [event.raw for event in read_back(EventTables.of(read(lines)), Book())] == lines
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(bodies() | wrapped_bodies(), filters)
+def test_a_filter_finds_in_tables_what_it_finds_in_their_events(lines: list[bytes], condition: Filter) -> None:
+    events = [*parsed(lines)]
+    if events:
+        assert found_in(frame_of_tables(parsed(lines), 1), condition) == numbers_of(events, condition)
+
+
+@pytest.mark.parametrize("condition", [OneOf("is_bot", (False,)), Exists("is_bot"), Not(OneOf("is_bot", (False,)))])
+def test_an_event_without_an_agent_is_no_bots(condition: Filter) -> None:
+    lines = [b'{"message":"plain"}', b'{"ua":"Googlebot/2.1"}', b'{"ua":"Mozilla/5.0 Firefox"}'] * 100
+    events = [*parsed(lines)]
+    assert found_in(frame_of_tables(parsed(lines), 1), condition) == numbers_of(events, condition)
+
+
+def found_in(frame: Frame, condition: Filter) -> list[int]:
+    rows = matching_rows(frame, condition, np.arange(len(frame)), limit=None, newest_first=False)
+    return sorted(frame.ids[rows].tolist())
+
+
+def numbers_of(events: Sequence[Event], condition: Filter) -> list[int]:
+    return [number for number, event in enumerate(events, 1) if matches(condition, event)]
 
 
 def frame_of_lines(lines: list[str]) -> Frame:
