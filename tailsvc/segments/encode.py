@@ -10,7 +10,7 @@ from tailsvc.segments.frame import Frame
 from tailsvc.segments.packing import Packer, narrowed
 
 # What is read, and what a text filter tells apart: small, so that newest-first stops early; large enough that what
-# is done once a group does not show.
+# is done once a group does not show. Where it changes, the text filters of older segments are not believed any more.
 GROUP_EVENTS = 8_192
 # Times and what is counted by; what is searched for in every question; the rest, which only returned rows need.
 CORE, TEXT, REST_PART = 0, 1, 2
@@ -35,6 +35,11 @@ class Encoded:
     min_time: int
     max_time: int
     raw_bytes: int
+
+
+def groups_of(events: int) -> int:
+    """How many row groups a segment of so many events has."""
+    return -(-events // GROUP_EVENTS)
 
 
 def part_of(column: str, parts: int) -> int:

@@ -1,6 +1,6 @@
 """What tests of the Postgres store's pieces have in common."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from tailsvc.storage.postgres import Pools, PostgresEventStore
 from tests.factories.events import NOW
 
 Row = tuple[Any, ...]
+Harm = Callable[[bytes], bytes]
 
 
 @contextmanager
@@ -80,3 +81,16 @@ def catalogue(stream: StreamRef) -> list[Row]:
         " WHERE stream_id = %s ORDER BY first_id, segment_id",
         stream.stream_id,
     )
+
+
+def flipped(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
+def harm(table: str, segment: int, part: int | None, change: Harm | None) -> None:
+    where = f"segment_id = {segment}" + ("" if part is None else f" AND part = {part}")
+    if change is None:
+        query(f"DELETE FROM {table} WHERE {where}")
+        return
+    ((data,),) = query(f"SELECT data FROM {table} WHERE {where}")
+    query(f"UPDATE {table} SET data = %s WHERE {where}", change(bytes(data)))

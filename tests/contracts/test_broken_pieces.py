@@ -1,6 +1,6 @@
 """Payloads that cannot be read: the rest is answered, what is missing is named, and nothing dies of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from zlib import crc32
 
 import pytest
@@ -9,29 +9,35 @@ from tailsvc.events import Event, StoredEvent
 from tailsvc.filters import Contains
 from tailsvc.limits import BODY_BYTES
 from tailsvc.queries import Direction, Page, Scan, Selection, Split
-from tailsvc.segments import packing
+from tailsvc.segments import encode, making, packing
 from tailsvc.segments.packing import FORMAT
 from tailsvc.storage.base import EventStore, StreamRef
 from tailsvc.storage.postgres import PostgresEventStore
 from tailsvc.storage.postgres.append import MOST_BUNDLED_BYTES
-from tests.asgi import Asgi
 from tests.contracts.conftest import open_stream
-from tests.contracts.pieces import append, catalogue, contents, fresh_store, lines, pages, query, settle
+from tests.contracts.pieces import (
+    Harm,
+    append,
+    catalogue,
+    contents,
+    flipped,
+    fresh_store,
+    harm,
+    lines,
+    pages,
+    query,
+    settle,
+)
 from tests.factories.events import NOW
-from tests.factories.streams import make_world
 
 pytestmark = pytest.mark.contract
 
-Harm = Callable[[bytes], bytes]
 BOTH_ENDS = [Direction.NEWEST_FIRST, Direction.OLDEST_FIRST]
+WORDS = ("first_word", "second_word", "third_word")
 
 
 def truncated(data: bytes) -> bytes:
     return data[:-20]
-
-
-def flipped(data: bytes) -> bytes:
-    return data[:-1] + bytes([data[-1] ^ 1])
 
 
 def newer(data: bytes) -> bytes:
@@ -47,15 +53,6 @@ HARMS: dict[str, tuple[Harm | None, str]] = {
     "newer": (newer, f"format {FORMAT + 1}; this version reads up to {FORMAT}"),
     "missing": (None, "payload is missing"),
 }
-
-
-def harm(table: str, segment: int, part: int | None, change: Harm | None) -> None:
-    where = f"segment_id = {segment}" + ("" if part is None else f" AND part = {part}")
-    if change is None:
-        query(f"DELETE FROM {table} WHERE {where}")
-        return
-    ((data,),) = query(f"SELECT data FROM {table} WHERE {where}")
-    query(f"UPDATE {table} SET data = %s WHERE {where}", change(bytes(data)))
 
 
 @pytest.fixture
@@ -219,19 +216,65 @@ def test_a_broken_index_costs_time_and_no_answer(store: PostgresEventStore, colu
         assert found.incomplete == ()
 
 
-def test_the_api_names_what_is_missing(asgi: Asgi, store: PostgresEventStore) -> None:
-    world = make_world()
-    stream = world.stream.ref
-    for word in ("kept", "lost"):
-        append(lines(60, word=word), stream, store)
-    segment = catalogue(stream)[1][0]
-    harm("log_recent", segment, None, flipped)
-    answer = asgi.get(world.logs + "?limit=500&start=2025-12-31T23:00:00Z&end=2026-01-01T01:00:00Z", token=world.token)
-    assert answer.status == 200, answer.body
-    told = answer.json()
-    assert [event["raw_message"][:4] for event in told["data"]] == ["kept"] * 60
-    (missing,) = told["meta"]["incomplete"]
-    assert missing.startswith(f"recent block {segment} (ids 61 to 120): ")
+def stream_of_groups(store: EventStore, monkeypatch: pytest.MonkeyPatch) -> StreamRef:
+    """One segment of three row groups, each with another word."""
+    for module in (encode, making):
+        monkeypatch.setattr(module, "GROUP_EVENTS", 100)
+    stream = open_stream(store)
+    for nth, word in enumerate(WORDS):
+        append(lines(100, start=NOW + nth * 1_000_000, word=word), stream, store)
+    settle(store, stream)
+    return stream
+
+
+def without_filters(joined: bytes, kept: int) -> bytes:
+    """The first so many of the filters, whole."""
+    end = 0
+    for _ in range(kept):
+        end += 4 + int.from_bytes(joined[end : end + 4], "little")
+    return joined[:end]
+
+
+def one_for_two(joined: bytes) -> bytes:
+    """The first length reaches over the second filter, so that the third stands in its place."""
+    second = 4 + int.from_bytes(joined[:4], "little")
+    length = second + int.from_bytes(joined[second : second + 4], "little")
+    return length.to_bytes(4, "little") + joined[4:]
+
+
+INDEX_HARMS: dict[str, Harm] = {
+    "the last is lost": lambda joined: without_filters(joined, 2),
+    "two are lost": lambda joined: without_filters(joined, 1),
+    "cut in a length": lambda joined: without_filters(joined, 2) + joined[:2],
+    "cut in the last": lambda joined: joined[:-3],
+    "one too many": lambda joined: joined + without_filters(joined, 1),
+    "shifted": one_for_two,
+}
+
+
+@pytest.mark.parametrize("change", INDEX_HARMS.values(), ids=INDEX_HARMS)
+def test_filters_that_are_not_one_for_each_group_hide_nothing(
+    store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch, change: Harm
+) -> None:
+    stream = stream_of_groups(store, monkeypatch)
+    ((whole,),) = query("SELECT text_filter FROM log_segment_index WHERE stream_id = %s", stream.stream_id)
+    query("UPDATE log_segment_index SET text_filter = %s WHERE stream_id = %s", change(bytes(whole)), stream.stream_id)
+    for word in WORDS:
+        selection = Selection(filter=Contains(f"{word} 7 of"))
+        with fresh_store() as cold:
+            for direction in BOTH_ENDS:
+                assert len(cold.scan(stream, Scan(selection, 10, direction)).events) == 1, word
+            assert cold.count(stream, selection) == 1
+            assert sum(cold.histogram(stream, selection, interval=1_000, split=None).buckets.popitem()[1].values()) == 1
+
+
+def test_whole_filters_spare_the_payload(store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = stream_of_groups(store, monkeypatch)
+    with fresh_store() as cold:
+        selection = Selection(filter=Contains("nowhere_to_be_found"))
+        assert list(cold.scan(stream, Scan(selection, 10)).events) == []
+        assert cold.count(stream, selection) == 0
+        assert cold.payloads.fetched == 0
 
 
 def test_a_piece_that_was_brought_back_is_taken_back(store: PostgresEventStore) -> None:

@@ -1,7 +1,7 @@
 """Searches read nearly none of the segments that cannot hold the text, and all of those that do."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
@@ -41,7 +41,7 @@ class Searched:
 
 
 @pytest.fixture(scope="module")
-def searched(database: None) -> Searched:
+def searched(database: None) -> Iterator[Searched]:
     """As many small segments as a large stream has large ones, each of four row groups; with the benchmark's lines."""
     options = Options(SEGMENTS * SEGMENT_EVENTS, streams=1, start_ms=NOW // 1_000 - 3_600_000)
     words = vocabulary.build(options.seed)
@@ -58,8 +58,8 @@ def searched(database: None) -> Searched:
         for start in range(0, len(events), SEGMENT_EVENTS):
             append(events[start : start + SEGMENT_EVENTS], stream, store)
         settle(store, stream)
-    assert len(catalogue(stream)) == SEGMENTS
-    return Searched(stream, events)
+        assert len(catalogue(stream)) == SEGMENTS
+        yield Searched(stream, events)
 
 
 def random_uuid(chance: random.Random) -> str:

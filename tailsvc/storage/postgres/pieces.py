@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tailsvc.errors import BrokenSegment
+from tailsvc.segments.encode import groups_of
 from tailsvc.segments.probing import Probe
 from tailsvc.segments.reader import Segment
 from tailsvc.segments.summary import Cells, read_summary
@@ -65,10 +66,10 @@ class Index(NamedTuple):
     """What is known of a segment beside its columns; either may be missing."""
 
     cells: Cells | None
-    filters: Sequence[bytes]  # the bits of one for each row group
+    filters: Sequence[bytes]  # the bits of one for each row group, or none
 
     def told(self, probe: Probe | None) -> list[bool]:
-        """For each row group that has a filter: whether it may hold what is asked for. Empty where none can tell."""
+        """For each row group: whether it may hold what is asked for. Empty where that cannot be told."""
         return [] if probe is None else [probe(filter_) for filter_ in self.filters]
 
 
@@ -129,15 +130,15 @@ class Payloads:
 
     def indexes(self, stream: StreamRef, pieces: Sequence[Piece]) -> dict[int, Index]:
         """By segment; those of recent blocks, and what cannot be read, are empty."""
-        wanted = [piece.segment_id for piece in pieces if not piece.is_recent]
-        found = {number: self._cache.get((number, "index")) for number in wanted}
+        events = {piece.segment_id: piece.events for piece in pieces if not piece.is_recent}
+        found = {number: self._cache.get((number, "index")) for number in events}
         missing = [number for number, index in found.items() if index is None]
         if missing:
             with self._pools.reader(stream.team_id) as connection:
                 params = {"stream_id": stream.stream_id, "segment_ids": missing}
                 rows = connection.execute(plain("segment_indexes"), params, binary=True).fetchall()
             for number, summary, filters in rows:
-                found[number] = index = Index(_cells(summary), _cut(filters))
+                found[number] = index = Index(_cells(summary), _cut(filters, groups_of(events[number])))
                 self._cache.put((number, "index"), index)
         nothing = Index(None, ())
         return {piece.segment_id: found.get(piece.segment_id) or nothing for piece in pieces}
@@ -175,10 +176,11 @@ def join_filters(filters: Sequence[bytes]) -> bytes:
     return b"".join(len(each).to_bytes(4, "little") + each for each in filters)
 
 
-def _cut(joined: bytes | None) -> list[bytes]:
+def _cut(joined: bytes | None, groups: int) -> list[bytes]:
+    """Of each row group one, or none at all: where some are lost, the others may be any group's."""
     found, start = [], 0
     while joined and start < len(joined):
         end = start + 4 + int.from_bytes(joined[start : start + 4], "little")
         found.append(bits_of(joined[start + 4 : end]))
         start = end
-    return found
+    return found if len(found) == groups else []
