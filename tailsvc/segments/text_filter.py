@@ -19,11 +19,13 @@ import numpy.typing as npt
 
 from tailsvc.folding import upper
 
-_VERSION = 1
+_VERSION = 2
 _HEADER = struct.Struct("<BI")  # version, CRC-32 of the bits
 _GRAM = 5
-# A filter has 4 bytes an event at most. Only a group full of random tokens comes near, and these have grams to spare.
-_CODE_BITS = 18
+# As many codes as there are grams of hexadecimal digits: in a group of lines with a uuid, a trace and a span each a
+# third of these occur, and with 18 bits nine codes of ten would. A filter has 16 bytes an event at most; only such a
+# group, of 40 random bytes an event, comes near.
+_CODE_BITS = 20
 _CODES = 1 << _CODE_BITS
 # All grams, one hash. A sample of them (closed syncmers) with three hashes lets words and numbers pass twice as often
 # at the same size, for a short needle is then left with one gram or none. With 2 bits nearly twice as many pass.
@@ -59,7 +61,7 @@ class Needle:
 def build(texts: Iterable[str]) -> bytes:
     """The filter of one row group, from the texts that a search looks into; see above for what these must hold.
 
-    It has 3 bits for each distinct gram, 32 KiB at most. Never raises, whatever the texts hold.
+    It has 3 bits for each distinct gram, 128 KiB at most. Never raises, whatever the texts hold.
     """
     joined = "\n".join(texts)
     seen = np.zeros(_CODES, np.bool_)

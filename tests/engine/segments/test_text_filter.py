@@ -95,7 +95,7 @@ def test_runs_of_different_texts_do_not_join() -> None:
 
 def test_a_filter_is_the_same_everywhere() -> None:
     # Stored in databases: another value here means another version.
-    assert build(["Grüße, world 0123456789"]).hex() == "016080e0c70a04824892"
+    assert build(["Grüße, world 0123456789"]).hex() == "026080e0c70a04824892"
 
 
 def test_a_damaged_filter_excludes_nothing() -> None:
@@ -112,7 +112,7 @@ def test_a_damaged_filter_excludes_nothing() -> None:
 
 
 def test_a_filter_of_another_version_excludes_nothing() -> None:
-    assert may_contain(b"\2" + build(["hello"])[1:], Needle("absent"))
+    assert may_contain(b"\1" + build(["hello"])[1:], Needle("absent"))
 
 
 @given(st.binary(max_size=64))
@@ -156,6 +156,17 @@ def test_a_group_full_of_identifiers_stays_small_and_selective() -> None:
     draws = random.Random(2)
     filter_ = build(f"{uuid(draws)} {sixteen_digits(draws)}" for _ in range(8192))
 
-    assert len(filter_) <= 32 * 1024 + 5
-    assert passing([filter_], [Needle(uuid(draws)) for _ in range(2000)]) < 0.01
-    assert passing([filter_], [Needle(sixteen_digits(draws)) for _ in range(2000)]) < 0.01
+    assert len(filter_) <= 128 * 1024 + 5
+    assert passing([filter_], [Needle(uuid(draws)) for _ in range(2000)]) < 0.001
+    assert passing([filter_], [Needle(sixteen_digits(draws)) for _ in range(2000)]) < 0.001
+
+
+def test_lines_with_a_trace_and_a_span_each_are_not_read_for_others() -> None:
+    """Of a segment, eight groups: less than 1 % are read for an absent uuid, less than 2 % for 16 digits."""
+    draws = random.Random(3)
+    lines = [f"{uuid(draws)} {draws.getrandbits(128):032x} {sixteen_digits(draws)}" for _ in range(8192)]
+    filter_ = build(lines)
+
+    assert len(filter_) <= 128 * 1024 + 5
+    assert 8 * passing([filter_], [Needle(uuid(draws)) for _ in range(20_000)]) < 0.01
+    assert 8 * passing([filter_], [Needle(sixteen_digits(draws)) for _ in range(20_000)]) < 0.02
