@@ -9,6 +9,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -21,6 +22,8 @@ from django.conf import settings
 from apps.engine import store
 from apps.http.metrics import COUNTS_COMPUTED
 from apps.query.questions import Question, recall_condition
+from apps.query.walks import Asked
+from tailsvc import retention
 from tailsvc.queries import Selection
 from tailsvc.storage.base import StreamRef
 
@@ -37,10 +40,14 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What is counted, in a form that travels to the worker. `until` None: up to the moment of counting."""
+    """What is counted, in a form that travels to the worker. `until` None: up to the moment of counting.
+
+    Retention's edge is that of the moment of counting, too: it passes `start`, if that is given.
+    """
 
     stream_id: int
     team_id: int
+    retention_seconds: int
     start: int | None
     until: int | None
     filters: str
@@ -135,13 +142,17 @@ def _mark_key(stream_id: int) -> str:
     return f"tailsvc:deleted:{stream_id}"
 
 
-def total(stream: StreamRef, question: Question, selection: Selection) -> int:
-    """The total of a first page. With an explicit end it is exact: the key then holds what had arrived."""
+def total(stream: Asked, question: Question, selection: Selection) -> int:
+    """The total of a first page.
+
+    With an explicit end the key holds what had arrived: only what retention takes within a minute may still be in it.
+    """
     explicit = question.end_ms is not None
     return totals().of(
         Counted(
-            stream.stream_id,
-            stream.team_id,
+            stream.ref.stream_id,
+            stream.ref.team_id,
+            round(stream.retention.total_seconds()),
             None if question.start_ms is None else question.start_ms * 1000,
             selection.end if explicit else None,
             question.filters or "",
@@ -159,10 +170,11 @@ def totals() -> Totals:
 
 def _compute(counted: Counted, now: float) -> int:
     condition = recall_condition(counted.filters, counted.query)
-    until = counted.until if counted.until is not None else round(now * 1_000_000)
-    return store().count(
-        StreamRef(counted.stream_id, counted.team_id), Selection(counted.start, until, condition, counted.as_of)
-    )
+    micros = round(now * 1_000_000)
+    edge = retention.edge(timedelta(seconds=counted.retention_seconds), micros)
+    until = micros if counted.until is None else counted.until
+    selection = Selection(max(edge, counted.start or 0), until, condition, counted.as_of)
+    return store().count(StreamRef(counted.stream_id, counted.team_id), selection)
 
 
 def _ask_worker(counted: Counted) -> None:
@@ -173,5 +185,4 @@ def _ask_worker(counted: Counted) -> None:
 
 
 def of_fields(fields: dict[str, Any]) -> Counted:
-    names = Counted.__slots__
-    return replace(Counted(0, 0, None, None, "", "", None), **{name: fields[name] for name in names})
+    return Counted(**{name: fields[name] for name in Counted.__slots__})

@@ -68,7 +68,7 @@ def _total(stream: Asked, walk: Walk, page: Page) -> int | None:
     if walk.cursor is not None and walk.cursor.total is not None:
         return walk.cursor.total
     as_of = walk.cursor.as_of if walk.cursor else page.head.last_id if page.head else None
-    return counts.total(stream.ref, walk.question, replace(walk.selection, as_of=as_of))
+    return counts.total(stream, walk.question, replace(walk.selection, as_of=as_of))
 
 
 def _next_cursor(stream: Asked, walk: Walk, page: Page, total: int | None) -> str | None:
