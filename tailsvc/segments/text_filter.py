@@ -22,14 +22,15 @@ from tailsvc.folding import upper
 _VERSION = 2
 _HEADER = struct.Struct("<BI")  # version, CRC-32 of the bits
 _GRAM = 5
-# As many codes as there are grams of hexadecimal digits: in a group of lines with a uuid, a trace and a span each a
-# third of these occur, and with 18 bits nine codes of ten would. A filter has 16 bytes an event at most; only such a
-# group, of 40 random bytes an event, comes near.
-_CODE_BITS = 20
+# Twice as many codes as there are grams of hexadecimal digits, so that few of these share one: in a group of
+# lines with a uuid, a trace and a span each, a third of them occur.
+_CODE_BITS = 21
 _CODES = 1 << _CODE_BITS
 # All grams, one hash. A sample of them (closed syncmers) with three hashes lets words and numbers pass twice as often
 # at the same size, for a short needle is then left with one gram or none. With 2 bits nearly twice as many pass.
 _BITS_PER_CODE = 3
+# 16 bytes an event. Only groups of random tokens have codes for more, and these have grams to spare.
+_MOST_BYTES = 1 << 17
 # 2 ** 64 / golden ratio: the product's upper bits depend on every byte of a gram.
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # Arrays of this many elements stay in the processor's cache, and memory stays small for a group of huge lines.
@@ -93,7 +94,7 @@ def may_contain(bits: bytes, needle: Needle) -> bool:
 
 def _packed(codes: npt.NDArray[np.intp]) -> bytes:
     """The bits of distinct codes, of which neighbours share one."""
-    size = min(len(codes) * _BITS_PER_CODE // 8 + 1, _CODES // 8)
+    size = min(len(codes) * _BITS_PER_CODE // 8 + 1, _MOST_BYTES)
     bits = np.zeros(8 * size, np.bool_)
     bits[codes.astype(np.int64) * len(bits) >> _CODE_BITS] = True
     return np.packbits(bits, bitorder="little").tobytes()
