@@ -4,6 +4,7 @@ For a test: `asgi.post("/api/ingest/1", b"...", token=...)`; many at once: `asgi
 """
 
 import asyncio
+import gc
 import json
 from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
@@ -119,3 +120,11 @@ class _Sender:
 @pytest.fixture
 def asgi(database: None) -> Asgi:
     return Asgi()
+
+
+def forget_the_loop() -> None:
+    """A closed one is kept until somebody follows on another one, and with it the request that has failed."""
+    from apps.tail import following
+
+    following._followings.clear()
+    gc.collect()

@@ -1,8 +1,9 @@
 """Everything that a question selects, as NDJSON, page by page.
 
 Between two pages nothing is held: no transaction, no thread, and no more than the page that is being sent. The first
-page is read before the answer begins, so that what can be refused is refused; whatever goes wrong later breaks the
-connection, so that nobody takes a part for the whole. So does the end of the caller's rights.
+page is read before the answer begins, so that what can be refused is refused, and what is known to be unreadable is
+counted in a header. Whatever goes wrong later breaks the connection, so that nobody takes a part for the whole. So does
+a piece that turns out to be unreadable on the way, and the end of the caller's rights.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from apps.query.walks import Asked, Walk
 from apps.tail.ends import Ended, Interruption
 from apps.tail.following import following
 from tailsvc import limits
-from tailsvc.errors import CursorExpired
+from tailsvc.errors import BrokenSegment, CursorExpired
 from tailsvc.queries import Direction, Incomplete, Page, Position, Scan
 from tailsvc.storage.base import StreamRef
 
@@ -84,14 +85,17 @@ async def lines(export: Export, caller: Caller) -> AsyncIterator[bytes]:
 
 
 async def _pages(export: Export) -> AsyncIterator[bytes]:
-    piece = export.first
+    """Raises BrokenSegment where a later page lacks more than was told at the beginning."""
+    piece, told = export.first, frozenset(export.first.incomplete)
+    if told:
+        _log.warning("export is incomplete", stream=export.stream.stream_id, missing=sorted(told))
     while True:
-        if piece.incomplete:
-            _log.warning("export is incomplete", stream=export.stream.stream_id, missing=list(piece.incomplete))
         yield piece.lines
         if piece.following is None:
             return
         piece = await asyncio.to_thread(_read, export.stream, export.epoch, piece.following)
+        if untold := [missing for missing in piece.incomplete if missing not in told]:
+            raise BrokenSegment("; ".join(untold))
 
 
 def _walk(stream: Asked, question: Question, now: datetime) -> Walk:

@@ -1,13 +1,19 @@
 """What the API says where it meets a piece that cannot be read."""
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
+from apps.query import exports
+from tailsvc.errors import BrokenSegment
+from tailsvc.storage.base import EventStore
 from tailsvc.storage.postgres import PostgresEventStore
-from tests.asgi import Asgi
-from tests.contracts.pieces import append, catalogue, flipped, fresh_store, harm, lines
-from tests.factories.streams import make_world
+from tests.api.query.asking import address
+from tests.asgi import Answer, Asgi, forget_the_loop
+from tests.contracts.pieces import append, catalogue, flipped, fresh_store, harm, lines, settle
+from tests.factories.events import NOW
+from tests.factories.streams import World, make_world
 
 pytestmark = pytest.mark.contract
 
@@ -31,3 +37,51 @@ def test_the_api_names_what_is_missing(asgi: Asgi, store: PostgresEventStore) ->
     assert [event["raw_message"][:4] for event in told["data"]] == ["kept"] * 60
     (missing,) = told["meta"]["incomplete"]
     assert missing.startswith(f"recent block {segment} (ids 61 to 120): ")
+
+
+# Exports
+
+
+EACH = exports.FIRST_PAGE_EVENTS + 100
+BROKEN = f"ids {EACH + 1} to {2 * EACH}"
+READABLE = [*range(1, EACH + 1), *range(2 * EACH + 1, 3 * EACH + 1)]
+
+
+@pytest.fixture
+def large(store: EventStore) -> World:
+    """Three segments, of which the first page of an export reads the first alone."""
+    world = make_world()
+    for nth in range(3):
+        append(lines(EACH, start=NOW + nth * 10_000_000), world.stream.ref, store)
+        settle(store, world.stream.ref)
+    return world
+
+
+def export(asgi: Asgi, world: World, **params: str) -> Answer:
+    return asgi.get(address(world, "export", **params), token=world.token)
+
+
+def exported(answer: Answer) -> list[int]:
+    assert answer.status == 200, answer.body
+    return [json.loads(line)["id"] for line in answer.body.splitlines()]
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # Django leaves the request's empty body open then
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+@pytest.mark.parametrize("part", [0, 1, 2], ids=["core", "text", "rest"])
+def test_an_export_that_meets_a_broken_segment_on_its_way_breaks_off(
+    asgi: Asgi, store: EventStore, large: World, part: int, direction: str
+) -> None:
+    harm("log_segment_part", catalogue(large.stream.ref)[1][0], part, flipped)
+    with pytest.raises(BrokenSegment, match=BROKEN):
+        export(asgi, large, direction=direction)
+    forget_the_loop()
+    again = export(asgi, large, direction=direction)  # now it is known from the first page on
+    assert (sorted(exported(again)), again.headers["x-export-incomplete"]) == (READABLE, "1")
+
+
+def test_an_export_without_what_it_told_at_its_beginning_is_whole(asgi: Asgi, store: EventStore, large: World) -> None:
+    harm("log_segment_part", catalogue(large.stream.ref)[1][0], 0, flipped)
+    assert len(store.check(large.stream.ref)) == 1
+    answer = export(asgi, large)
+    assert (exported(answer), answer.headers["x-export-incomplete"]) == (READABLE, "1")

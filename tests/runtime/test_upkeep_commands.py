@@ -10,7 +10,9 @@ import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import IncompleteRead
 from typing import Any
+from urllib.parse import urlencode
 
 import psycopg
 import pytest
@@ -21,6 +23,7 @@ from tests.servers import reachable_folder
 
 COMMAND = [sys.executable, "-c", "from config.cli import app; app()"]
 ROWS, BLOCK = 10, 500  # so few wait for an hour, as rows and as a recent block
+MORE_THAN_A_PAGE = 700  # of an export
 NUMBERS = ("events", "rows", "recent_blocks", "segments", "raw_bytes", "bytes")
 
 
@@ -63,11 +66,16 @@ def call(service: Instance, method: str, path: str, body: bytes = b"", *, token:
 def new_stream(service: Instance, name: str, *, events: tuple[int, ...] = ()) -> str:
     """Its uuid; each number of events is a request."""
     made = call(service, "POST", "/api/streams", json.dumps({"name": name}).encode())
-    for count in events:
-        lines = json.dumps([{"message": f"line {nth} of {count}"} for nth in range(count)]).encode()
-        call(service, "POST", f"/api/ingest/{made['uuid']}", lines, token=made["ingest"]["token"])
     uuid: str = made["uuid"]
+    for count in events:
+        ingest(service, uuid, count)
     return uuid
+
+
+def ingest(service: Instance, uuid: str, count: int) -> None:
+    token = call(service, "GET", f"/api/streams/{uuid}")["ingest"]["token"]
+    lines = json.dumps([{"message": f"line {nth} of {count}"} for nth in range(count)]).encode()
+    call(service, "POST", f"/api/ingest/{uuid}", lines, token=token)
 
 
 def sizes(service: Instance, name: str) -> dict[str, Any]:
@@ -216,7 +224,7 @@ def test_a_name_that_nothing_has_exits_with_2(service: Instance, arguments: list
 
 
 def test_a_broken_segment_is_named_by_the_check_and_by_answers(service: Instance) -> None:
-    """The last test of the file, since it breaks something."""
+    """Behind the others of the file, since it breaks something."""
     uuid = new_stream(service, "broken", events=(BLOCK,))
     assert tailsvc(service, "compact", "--wait").returncode == 0
     with psycopg.connect(service.state.database_url) as connection:
@@ -233,3 +241,40 @@ def test_a_broken_segment_is_named_by_the_check_and_by_answers(service: Instance
     missing = call(service, "GET", f"/api/streams/{uuid}/logs")["meta"]["incomplete"]
     assert "segment" in missing[0]
     assert "ids 1 to 500" in missing[0]
+
+
+def test_an_export_that_meets_a_broken_segment_breaks_the_connection_and_can_be_gone_on_with(service: Instance) -> None:
+    uuid = new_stream(service, "cut", events=(MORE_THAN_A_PAGE,))
+    assert tailsvc(service, "compact", "--wait").returncode == 0
+    ingest(service, uuid, BLOCK)
+    assert tailsvc(service, "compact", "--wait").returncode == 0
+    with psycopg.connect(service.state.database_url) as connection:
+        connection.execute(
+            "UPDATE log_segment_part SET data = overlay(data PLACING 'zzz'::bytea FROM length(data) - 2)"
+            " WHERE part = 0 AND (stream_id, segment_id) = (SELECT stream_id, segment_id FROM log_segment"
+            " WHERE stream_id = (SELECT id FROM streams_stream WHERE uuid = %s) AND first_id > 1)",
+            [uuid],
+        )
+    lines, cuts, told = export(service, f"/api/streams/{uuid}/export")
+    assert [json.loads(line)["id"] for line in lines] == [*range(1, MORE_THAN_A_PAGE + 1)]
+    assert cuts >= 1  # of each process that did not know of it
+    assert told == "1"
+
+
+def export(service: Instance, path: str) -> tuple[list[bytes], int, str | None]:
+    """As the documentation says: gone on with until it ends well. Its lines, how often it was cut, and what is told."""
+    lines: list[bytes] = []
+    params: dict[str, str] = {}
+    for cuts in range(20):
+        headers = {"Authorization": f"Bearer {service.home.secret('token')}"}
+        request = urllib.request.Request(f"{service.address}{path}?{urlencode(params)}", headers=headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            try:
+                lines += answer.read().splitlines()
+            except IncompleteRead as error:
+                lines += error.partial.splitlines(keepends=True)[: error.partial.count(b"\n")]
+            else:
+                return lines, cuts, answer.headers["X-Export-Incomplete"]
+            last = json.loads(lines[-1])
+            params = {"cursor": answer.headers["X-Export-Cursor"], "after": f"{last['timestamp']},{last['id']}"}
+    raise AssertionError("cut again and again")

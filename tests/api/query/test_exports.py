@@ -1,7 +1,6 @@
 """GET /api/streams/{stream}/export, through the whole ASGI application: the test client would read ahead."""
 
 import asyncio
-import gc
 from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -18,7 +17,7 @@ from tailsvc.events import Event
 from tailsvc.queries import Page, Scan
 from tailsvc.storage.base import StreamRef
 from tests.api.query.asking import address, clause
-from tests.asgi import Answer, Asgi
+from tests.asgi import Answer, Asgi, forget_the_loop
 from tests.factories.accounts import revoke
 from tests.factories.streams import World, lines, make_stream, make_world, now_micros
 
@@ -96,12 +95,6 @@ async def read_slowly(path: str, world: World, read: list[bytes], *, then: Calla
 def scope_of(path: str, world: World) -> dict[str, Any]:
     headers = [(b"host", b"127.0.0.1"), (b"authorization", f"Bearer {world.token}".encode())]
     return {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": headers}
-
-
-def forget_the_loop() -> None:
-    """A closed one is kept until somebody follows on another one, and with it the request that has failed."""
-    following._followings.clear()
-    gc.collect()
 
 
 def place(event: Any) -> str:
