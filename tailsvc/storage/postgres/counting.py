@@ -1,7 +1,7 @@
 """Counts, histograms and facets over pieces: from summaries where these tell, else from the columns concerned."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -59,26 +59,24 @@ class Tally:
     def _weighted(self, interval: int) -> Iterator[Weighted]:
         """Rows for which a summary may stand in, if cells (of a minute) tell the filter and the interval."""
         told = interval % MINUTE == 0 and is_told_by_cells(self._selection.filter)
-        pieces = self._snapshot.pieces
-        indexes = self._indexes(pieces) if told or probe_of(self._selection.filter) else {}
-        self._payloads.bring(self._stream, pieces)
-        for piece in pieces:
+        for piece, index in self._indexed(told=told):
             self._deadline.check()
-            index = indexes.get(piece.segment_id)
             if told and index is not None and index.cells is not None and self._is_whole(piece):
                 yield from self._by_cells(piece, index.cells)
             else:
                 yield from self._by_rows(piece, self._selection, index)
 
     def _decoded_rows(self) -> Iterator[Weighted]:
-        pieces = self._snapshot.pieces
-        indexes = self._indexes(pieces) if probe_of(self._selection.filter) else {}
-        self._payloads.bring(self._stream, pieces)
-        for piece in pieces:
-            yield from self._by_rows(piece, self._selection, indexes.get(piece.segment_id))
+        for piece, index in self._indexed(told=False):
+            yield from self._by_rows(piece, self._selection, index)
 
-    def _indexes(self, pieces: Sequence[Piece]) -> Mapping[int, Index]:
-        return self._payloads.indexes(self._stream, pieces)
+    def _indexed(self, *, told: bool) -> Iterable[tuple[Piece, Index | None]]:
+        """All pieces; with their indexes where cells may tell something, or text filters."""
+        pieces = self._snapshot.pieces
+        self._payloads.bring(self._stream, pieces)
+        if told or probe_of(self._selection.filter):
+            return self._payloads.indexed(self._stream, pieces)
+        return ((piece, None) for piece in pieces)
 
     def _is_whole(self, piece: Piece) -> bool:
         """Whether only the window may take something away from the piece."""

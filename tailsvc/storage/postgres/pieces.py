@@ -1,6 +1,6 @@
 """Pieces: rows of the catalogue, and how their payloads are had."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tailsvc.errors import BrokenSegment
@@ -14,6 +14,7 @@ from tailsvc.storage.postgres.cache import Cache, Key
 from tailsvc.storage.postgres.pools import Connection, Pools
 from tailsvc.storage.postgres.statements import plain
 
+_INDEXES = 32  # a megabyte each at most, for lines full of identifiers
 _BROUGHT = "brought"  # a payload as it was fetched, in the cache
 
 
@@ -128,8 +129,14 @@ class Payloads:
         number = piece.segment_id
         return self._cache.get((number, "part", 0)) is not None or self._cache.get((number, _BROUGHT)) is not None
 
-    def indexes(self, stream: StreamRef, pieces: Sequence[Piece]) -> dict[int, Index]:
-        """By segment; those of recent blocks, and what cannot be read, are empty."""
+    def indexed(self, stream: StreamRef, pieces: Sequence[Piece]) -> Iterator[tuple[Piece, Index]]:
+        """Each piece with its index, few fetched at a time: together they may be gigabytes."""
+        for start in range(0, len(pieces), _INDEXES):
+            some = pieces[start : start + _INDEXES]
+            yield from zip(some, self.indexes(stream, some), strict=True)
+
+    def indexes(self, stream: StreamRef, pieces: Sequence[Piece]) -> list[Index]:
+        """Of each piece; those of recent blocks, and what cannot be read, are empty."""
         events = {piece.segment_id: piece.events for piece in pieces if not piece.is_recent}
         found = {number: self._cache.get((number, "index")) for number in events}
         missing = [number for number, index in found.items() if index is None]
@@ -141,7 +148,7 @@ class Payloads:
                 found[number] = index = Index(_cells(summary), _cut(filters, groups_of(events[number])))
                 self._cache.put((number, "index"), index)
         nothing = Index(None, ())
-        return {piece.segment_id: found.get(piece.segment_id) or nothing for piece in pieces}
+        return [found.get(piece.segment_id) or nothing for piece in pieces]
 
     def _fetch(self, stream: StreamRef, piece: Piece, part: int) -> bytes:
         brought: bytes | None = self._cache.get((piece.segment_id, _BROUGHT)) if piece.is_recent else None

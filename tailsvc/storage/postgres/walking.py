@@ -68,9 +68,8 @@ class Walk:
         """The page, and whether there is more. `rows` are the first of the matching events that are rows, in order."""
         self._add(_Found(self._order(stored.event.timestamp, stored.id), stored) for stored in rows)
         pieces = self._in_order()
-        indexes = self._indexes(pieces)
         brought = 0
-        for place, piece in enumerate(pieces):
+        for place, (piece, index) in enumerate(self._indexed(pieces)):
             self._deadline.check()
             if self._is_done(piece):
                 break
@@ -78,7 +77,7 @@ class Walk:
                 more = brought + 4 * (brought or 1)
                 self._payloads.bring(self._stream, pieces[brought:more])
                 brought = more
-            self._walk_piece(piece, indexes[piece.segment_id] if indexes else None)
+            self._walk_piece(piece, index)
         return self._page()
 
     def _in_order(self) -> list[Piece]:
@@ -90,9 +89,11 @@ class Walk:
         pieces = [piece for piece in self._snapshot.pieces if after is None or piece.max_time >= after.timestamp]
         return sorted(pieces, key=lambda piece: piece.min_time)
 
-    def _indexes(self, pieces: Sequence[Piece]) -> dict[int, Index] | None:
+    def _indexed(self, pieces: Sequence[Piece]) -> Iterable[tuple[Piece, Index | None]]:
         self._probe: Probe | None = probe_of(self._scan.selection.filter)
-        return None if self._probe is None else self._payloads.indexes(self._stream, pieces)
+        return (
+            ((piece, None) for piece in pieces) if self._probe is None else self._payloads.indexed(self._stream, pieces)
+        )
 
     def _is_done(self, piece: Piece) -> bool:
         """Whether nothing of this piece, and so of no later one, can come before the last event found."""
