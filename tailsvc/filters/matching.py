@@ -2,6 +2,7 @@
 
 from typing import assert_never
 
+from tailsvc.deadlines import check
 from tailsvc.events import Event, searchable
 from tailsvc.filters.nodes import (
     ATTRIBUTE_PREFIX,
@@ -74,6 +75,7 @@ def between(value: object, bounds: Between) -> bool:
 
 
 def _contains(event: Event, needle: str) -> bool:
+    check()
     if needle in upper(searchable(event.raw)):
         return True
     return any(needle in upper(text) for name in SEARCHED_FIELDS if (text := getattr(event, name)) is not None)

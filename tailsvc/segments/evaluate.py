@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import orjson
 
+from tailsvc.deadlines import check
 from tailsvc.filters import (
     And,
     Between,
@@ -77,6 +78,7 @@ def _confirmed(frame: Frame, condition: Filter, rows: Rows, limit: int | None) -
 
 
 def find(condition: Filter, frame: Frame, rows: Rows) -> Possible:
+    check()
     match condition:
         case Everything():
             return Possible(rows, exact=True)

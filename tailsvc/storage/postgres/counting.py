@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from tailsvc.deadlines import Deadline
 from tailsvc.facets import SplitNames, ValueCounts, facet_text
 from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
 from tailsvc.queries import Direction, Selection, Split
@@ -19,7 +20,6 @@ from tailsvc.segments.probing import probe_of
 from tailsvc.segments.selecting import selected_rows
 from tailsvc.segments.summary import MINUTE, Cells, is_told_by_cells
 from tailsvc.storage.base import StreamRef
-from tailsvc.storage.postgres.deadlines import Deadline
 from tailsvc.storage.postgres.finding import visible_rows
 from tailsvc.storage.postgres.pieces import Index, Payloads, Piece
 from tailsvc.storage.postgres.snapshots import Snapshot

@@ -11,8 +11,8 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from tailsvc import limits
+from tailsvc.deadlines import TOO_LONG
 from tailsvc.errors import InvalidInput, StorageUnavailable
-from tailsvc.storage.postgres.deadlines import TOO_LONG
 
 _READER_OPTIONS = f"-c statement_timeout={limits.READ_SECONDS:.0f}s"
 # A lock that is held longer belongs to something broken.

@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.sql import SQL, Composable
 
 from tailsvc import limits
+from tailsvc.deadlines import Deadline
 from tailsvc.errors import BrokenSegment, StorageUnavailable
 from tailsvc.events import StoredEvent
 from tailsvc.facets import SplitNames, facet_text
@@ -18,7 +19,6 @@ from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
 from tailsvc.queries import Direction, Facets, Histogram, Page, Scan, Selection, Split
 from tailsvc.storage.base import StreamRef
 from tailsvc.storage.postgres.counting import Tally
-from tailsvc.storage.postgres.deadlines import Deadline
 from tailsvc.storage.postgres.finding import visible_rows
 from tailsvc.storage.postgres.pieces import BrokenPiece, Payloads, Piece, PieceGone
 from tailsvc.storage.postgres.pools import Connection, Pools
@@ -47,7 +47,8 @@ class Reads:
 
     def scan(self, stream: StreamRef, scan: Scan) -> Page:
         deadline = Deadline()
-        return self._until_steady(lambda: self._scan(stream, scan, deadline))
+        with deadline.holds():
+            return self._until_steady(lambda: self._scan(stream, scan, deadline))
 
     def count(self, stream: StreamRef, selection: Selection) -> int:
         deadline = Deadline()
@@ -57,7 +58,8 @@ class Reads:
                 rows = _count_rows(connection, stream, found) if found.has_rows else 0
             return rows + Tally(self._payloads, stream, self._readable(found), deadline).count()
 
-        return self._until_steady(once)
+        with deadline.holds():
+            return self._until_steady(once)
 
     def histogram(self, stream: StreamRef, selection: Selection, *, interval: int, split: Split | None) -> Histogram:
         deadline = Deadline()
@@ -72,7 +74,8 @@ class Reads:
                 buckets.setdefault(start, Counter())[told.of(value or "")] += total
             return Histogram(buckets, found.incomplete)
 
-        return self._until_steady(once)
+        with deadline.holds():
+            return self._until_steady(once)
 
     def facets(self, stream: StreamRef, selection: Selection, fields: Sequence[str], *, limit: int) -> Facets:
         deadline = Deadline()
@@ -89,7 +92,8 @@ class Reads:
             values_of = {field: counts.top(field, limit) for field in fields}
             return Facets(values_of, found.incomplete, counts.approximate)
 
-        return self._until_steady(once)
+        with deadline.holds():
+            return self._until_steady(once)
 
     def get(self, stream: StreamRef, event_id: int) -> StoredEvent | None:
         return self._until_steady(lambda: self._get(stream, event_id))
@@ -134,7 +138,10 @@ class Reads:
         if row is not None:
             return from_row(row)
         found = self._readable(replace(found, pieces=[*map(Piece._make, pieces)]))
-        return self._get_from_pieces(stream, found, event_id)
+        event = self._get_from_pieces(stream, found, event_id)
+        if event is None and found.incomplete:
+            raise BrokenSegment(f"The event may lie in what cannot be read at the moment: {'; '.join(found.incomplete)}.")
+        return event
 
     def _get_from_pieces(self, stream: StreamRef, found: Snapshot, event_id: int) -> StoredEvent | None:
         for piece in found.pieces:

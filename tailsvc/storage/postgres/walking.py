@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tailsvc import limits
+from tailsvc.deadlines import Deadline
 from tailsvc.events import StoredEvent
 from tailsvc.queries import Direction, Scan, Selection
 from tailsvc.segments.columns import Rows
@@ -19,7 +20,6 @@ from tailsvc.segments.probing import Probe, probe_of
 from tailsvc.segments.reader import Segment
 from tailsvc.segments.selecting import selected_rows
 from tailsvc.storage.base import StreamRef
-from tailsvc.storage.postgres.deadlines import Deadline
 from tailsvc.storage.postgres.finding import visible_rows
 from tailsvc.storage.postgres.pieces import Index, Payloads, Piece
 from tailsvc.storage.postgres.snapshots import Snapshot
