@@ -27,7 +27,7 @@ from tailsvc.filters.nodes import (
     Value,
 )
 from tailsvc.filters.numbers import as_number
-from tailsvc.filters.patterns import segments
+from tailsvc.filters.patterns import parts_of
 from tailsvc.folding import upper
 from tailsvc.levels import normalise_level
 
@@ -184,7 +184,7 @@ def _range(field: str, value: Any) -> Filter:
 
 def _like(field: str, value: Any) -> Filter:
     pattern = _text(value)
-    segments(pattern)  # refuses a pattern that cannot be read
+    parts_of(pattern)  # refuses a pattern that cannot be read
     return Like(field, pattern)
 
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tailsvc.events import Event
-from tailsvc.filters import Contains, Filter, matches
+from tailsvc.filters import Contains, Filter, Like, matches
 from tailsvc.queries import Direction, Position, Scan, Selection
 from tailsvc.storage.base import Batch, EventStore
 from tailsvc.storage.memory import MemoryEventStore
@@ -90,6 +90,26 @@ def test_case_is_folded_the_same_everywhere(
     postgres_store.append(stream, [Batch([event])], now=NOW)
     assert matches(Contains(needle), event) is found
     assert bool(postgres_store.count(stream, Selection(filter=Contains(needle)))) is found
+
+
+near_texts = st.text(st.sampled_from("aabü%_\\"), max_size=12)
+near_patterns = st.lists(st.sampled_from(["a", "a", "b", "ü", "_", "%", r"\%", r"\_", r"\\"]), max_size=8).map("".join)
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(near_texts, min_size=1, max_size=20), st.lists(near_patterns, min_size=1, max_size=12))
+def test_patterns_that_nearly_fit_mean_the_same(
+    postgres_store: EventStore, found: list[str], patterns: list[str]
+) -> None:
+    """Of which `filters` has few."""
+    stream = open_stream(postgres_store)
+    postgres_store.append(
+        stream, [Batch([Event(NOW, b"x", path=text, attributes={"a": text}) for text in found])], now=NOW
+    )
+    for pattern in patterns:
+        expected = sum(matches(Like("path", pattern), Event(NOW, b"x", path=text)) for text in found)
+        assert postgres_store.count(stream, Selection(filter=Like("path", pattern))) == expected, pattern
+        assert postgres_store.count(stream, Selection(filter=Like("attributes.a", pattern))) == expected, pattern
 
 
 def test_a_long_needle_is_no_trouble(postgres_store: EventStore) -> None:
