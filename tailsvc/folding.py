@@ -9,13 +9,19 @@ from importlib.resources import files
 
 _CLASSES = files("tailsvc").joinpath("case_classes.txt").read_text(encoding="utf-8").split("\n")[:-1]
 _CLASS_OF = {letter: letters for letters in _CLASSES for letter in letters}
+# While a text is translated no other thread gets a turn: long ones in pieces of a few milliseconds.
+_AT_ONCE = 1 << 16
 _UPPER = {ord(letter): letters[0] for letter, letters in _CLASS_OF.items() if letter != letters[0]}
 
 
 def upper(text: str) -> str:
     """Each letter replaced by the first of its class; two texts are equal but for case if these are equal."""
     # For ASCII both agree, and str.upper is ten times as fast.
-    return text.upper() if text.isascii() else text.translate(_UPPER)
+    if text.isascii():
+        return text.upper()
+    if len(text) <= _AT_ONCE:
+        return text.translate(_UPPER)
+    return "".join(upper(text[start : start + _AT_ONCE]) for start in range(0, len(text), _AT_ONCE))
 
 
 def letters_like(letter: str) -> str:
