@@ -20,13 +20,16 @@ class Log(serializers.Serializer[Any]):
     attributes = serializers.DictField(required=False)
 
 
-class Notes(serializers.Serializer[Any]):
-    ignored = Ignored(many=True, required=False)
+class Gaps(serializers.Serializer[Any]):
     incomplete = serializers.ListField(
         child=serializers.CharField(),
         required=False,
         help_text="Pieces of the stream that cannot be read; the answer is right but for their events.",
     )
+
+
+class Notes(Gaps):
+    ignored = Ignored(many=True, required=False)
 
 
 class Meta(Notes):
@@ -57,6 +60,7 @@ class Surroundings(serializers.Serializer[Any]):
 
 class LogContext(serializers.Serializer[Any]):
     data = Surroundings()  # type: ignore[assignment]
+    meta = Gaps()
 
 
 class Window(Notes):
@@ -110,3 +114,4 @@ class Deletion(serializers.Serializer[Any]):
 
 class DeletionAnswer(serializers.Serializer[Any]):
     data = Deletion()  # type: ignore[assignment]
+    meta = Gaps()

@@ -24,6 +24,15 @@ class Found:
     incomplete: Incomplete
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The events around one, both lists oldest first."""
+
+    before: list[StoredEvent]
+    after: list[StoredEvent]
+    incomplete: Incomplete
+
+
 def search(stream: Asked, question: Question, *, now: datetime) -> Found:
     """One page, and where the next begins. Raises the engine's errors."""
     walk = (walks.begin if question.cursor is None else walks.resume)(stream, question, now=now)
@@ -38,23 +47,25 @@ def search(stream: Asked, question: Question, *, now: datetime) -> Found:
 
 
 def get_event(stream: Asked, event_id: int, *, now: datetime) -> StoredEvent | None:
+    """Raises BrokenSegment where it may lie in what cannot be read."""
     found = store().get(stream.ref, event_id)
     if found is None or found.event.timestamp < retention.edge(stream.retention, micros(now)):
         return None
     return found
 
 
-def surroundings(
-    stream: Asked, event: StoredEvent, *, before: int, after: int, now: datetime
-) -> tuple[list[StoredEvent], list[StoredEvent]]:
-    """The events around this one, both lists oldest first."""
+def surroundings(stream: Asked, event: StoredEvent, *, before: int, after: int, now: datetime) -> Surroundings:
     everything = Selection(start=retention.edge(stream.retention, micros(now)))
     place = Position(event.event.timestamp, event.id)
 
-    def beside(count: int, direction: Direction) -> list[StoredEvent]:
-        return list(store().scan(stream.ref, Scan(everything, count, direction, place)).events) if count else []
+    def beside(count: int, direction: Direction) -> Page:
+        if not count:
+            return Page((), has_more=False, head=None)
+        return store().scan(stream.ref, Scan(everything, count, direction, place))
 
-    return beside(before, Direction.NEWEST_FIRST)[::-1], beside(after, Direction.OLDEST_FIRST)
+    older, newer = beside(before, Direction.NEWEST_FIRST), beside(after, Direction.OLDEST_FIRST)
+    missing = dict.fromkeys([*older.incomplete, *newer.incomplete])  # one may lie on both sides
+    return Surroundings([*older.events][::-1], [*newer.events], tuple(missing))
 
 
 def _require_kept(walk: Walk) -> None:

@@ -17,7 +17,7 @@ from apps.http.rendering import JSONRenderer
 from apps.query import deletions, exports, serializers, services
 from apps.query.questions import read_after, read_deletion, read_walk, whole_number
 from apps.query.reads import Read, read_facets, read_histogram, read_logs
-from apps.query.rendering import NDJSON, NdjsonRenderer, render_event
+from apps.query.rendering import NDJSON, NdjsonRenderer, render_event, render_notes
 from apps.query.throttling import count_request
 from apps.query.walks import Asked
 from apps.streams.services import find_stream
@@ -104,7 +104,7 @@ class LogList(QueryView):
         question = read_deletion(dict(request.query_params.lists()))
         done = deletions.delete_events(asked, question, actor=self.caller.email, now=timezone.now())
         told = {"deleted": done.count, "start_time": done.start_ms, "end_time": done.end_ms, "last_id": done.last_id}
-        return self.reply({"data": told}, status=202)
+        return self.reply({"data": told, "meta": render_notes((), done.incomplete)}, status=202)
 
 
 class LogDetail(QueryView):
@@ -134,16 +134,13 @@ class LogContext(QueryView):
         found = services.get_event(asked, event, now=now) if event <= _LARGEST_ID else None
         if found is None:
             raise not_found("event")
-        before, after = services.surroundings(asked, found, now=now, **sizes)
-        return self.reply(
-            {
-                "data": {
-                    "before": [render_event(one) for one in before],
-                    "event": render_event(found),
-                    "after": [render_event(one) for one in after],
-                }
-            }
-        )
+        around = services.surroundings(asked, found, now=now, **sizes)
+        data = {
+            "before": [render_event(one) for one in around.before],
+            "event": render_event(found),
+            "after": [render_event(one) for one in around.after],
+        }
+        return self.reply({"data": data, "meta": render_notes((), around.incomplete)})
 
     def _size(self, request: Request, name: str) -> int | None:
         return whole_number(request.query_params, name, low=0, high=limits.CONTEXT_EVENTS)

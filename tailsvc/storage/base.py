@@ -9,7 +9,8 @@
 - **Reads are consistent and short.** A read sees one moment; nothing is held between pages. A walk is kept stable by
   `Selection.as_of`.
 - **The form does not show.** A store may keep events in several forms and turn one into the other (`compact`) at any
-  moment; no read can tell. What it cannot read any more it leaves out and names in `incomplete`.
+  moment; no read can tell. What it cannot read any more it leaves out and names in `incomplete`; `get` raises
+  BrokenSegment instead.
 - **Deleted means hidden at once.** When `delete` or `drop_before` returns, no read finds the events; they are erased
   from the disk by `erase`.
 - **Order.** By (timestamp, id), in both directions; ties are impossible.
@@ -145,7 +146,7 @@ class EventStore(Protocol):
         """How many events are selected."""
 
     def get(self, stream: StreamRef, event_id: int) -> StoredEvent | None:
-        """One event by its id."""
+        """One event by its id. Raises BrokenSegment where it may lie in what cannot be read."""
 
     def stretch(
         self, stream: StreamRef, after: int, *, most: int, upto: int | None = None, start: int | None = None

@@ -5,6 +5,7 @@ from zlib import crc32
 
 import pytest
 
+from tailsvc.errors import BrokenSegment
 from tailsvc.events import Event, StoredEvent
 from tailsvc.filters import Contains
 from tailsvc.limits import BODY_BYTES
@@ -104,7 +105,7 @@ def assert_all_but_the_second(store: EventStore, stream: StreamRef, told: str) -
     facets = store.facets(stream, Selection(), ["path", "message"], limit=50)
     assert sum(total for _, total in facets.values["path"]) == 205
     assert told in facets.incomplete[0]
-    assert store.get(stream, 150) is None
+    assert_told_by_get(store, stream, told)
     assert [store.get(stream, number) is not None for number in (1, 201, 305)] == [True] * 3
 
 
@@ -115,8 +116,15 @@ def names(page: Page, told: str) -> bool:
 def assert_not_fetched_again(store: PostgresEventStore, stream: StreamRef) -> None:
     before = store.payloads.fetched
     assert len(contents(store, stream)) == 205
-    assert store.get(stream, 150) is None
+    assert_told_by_get(store, stream, "")
     assert store.payloads.fetched == before
+
+
+def assert_told_by_get(store: EventStore, stream: StreamRef, told: str) -> None:
+    with pytest.raises(BrokenSegment, match="ids 101 to 200") as raised:
+        store.get(stream, 150)
+    assert told in str(raised.value)
+    assert store.get(stream, 306) is None
 
 
 def assert_checked_and_quarantined(store: PostgresEventStore, stream: StreamRef, broken: int, told: str) -> None:

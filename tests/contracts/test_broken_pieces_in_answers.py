@@ -11,6 +11,7 @@ from tailsvc.storage.base import EventStore
 from tailsvc.storage.postgres import PostgresEventStore
 from tests.api.query.asking import address
 from tests.asgi import Answer, Asgi, forget_the_loop
+from tests.console.conftest import Person
 from tests.contracts.pieces import append, catalogue, flipped, fresh_store, harm, lines, settle
 from tests.factories.events import NOW
 from tests.factories.streams import World, make_world
@@ -85,3 +86,64 @@ def test_an_export_without_what_it_told_at_its_beginning_is_whole(asgi: Asgi, st
     assert len(store.check(large.stream.ref)) == 1
     answer = export(asgi, large)
     assert (exported(answer), answer.headers["x-export-incomplete"]) == (READABLE, "1")
+
+
+# One event, its surroundings, and deleting
+
+
+@pytest.fixture(params=[True, False], ids=["segments", "recent blocks"])
+def small(store: EventStore, request: pytest.FixtureRequest) -> World:
+    """Three pieces of 60 events, the second of which cannot be read."""
+    world = make_world()
+    stream = world.stream.ref
+    for nth in range(3):
+        append(lines(60, start=NOW + nth * 10_000_000), stream, store)
+        if request.param:
+            settle(store, stream)
+    broken = catalogue(stream)[1][0]
+    harm("log_segment_part" if request.param else "log_recent", broken, 0 if request.param else None, flipped)
+    return world
+
+
+def assert_named(told: str) -> None:
+    assert "(ids 61 to 120): its checksum does not fit" in told
+
+
+@pytest.mark.parametrize("what", ["", "/context"])
+def test_an_event_that_may_lie_in_a_broken_piece_is_not_said_to_be_gone(asgi: Asgi, small: World, what: str) -> None:
+    for _ in range(2):  # found out, and known
+        answer = asgi.get(f"{small.logs}/61{what}", token=small.token)
+        assert (answer.status, answer.headers["content-type"]) == (503, "application/problem+json")
+        assert_named(answer.json()["message"])
+    for there in (60, 121):
+        assert asgi.get(f"{small.logs}/{there}{what}", token=small.token).status == 200
+    assert asgi.get(f"{small.logs}/181{what}", token=small.token).status == 404
+
+
+def test_surroundings_name_what_they_lack(asgi: Asgi, small: World) -> None:
+    beside = asgi.get(f"{small.logs}/59/context?after=3", token=small.token).json()
+    assert [event["id"] for event in beside["data"]["after"]] == [60, 121, 122]
+    (missing,) = beside["meta"]["incomplete"]
+    assert_named(missing)
+    both = asgi.get(f"{small.logs}/125/context?before=10", token=small.token).json()
+    assert [event["id"] for event in both["data"]["before"]] == [*range(55, 61), *range(121, 125)]
+    assert both["meta"]["incomplete"] == [missing]
+    assert asgi.get(f"{small.logs}/121/context?before=0", token=small.token).json()["meta"] == {}
+
+
+def test_a_deletion_names_what_it_could_not_count(asgi: Asgi, small: World) -> None:
+    window = {"start_time": NOW // 1000, "end_time": NOW // 1000 + 9_000}
+    readable = asgi.request("DELETE", address(small, "logs", **window), token=small.token).json()
+    assert (readable["data"]["deleted"], readable["meta"]) == (60, {})
+    path = address(small, "logs", filters=[{"field": "q", "value": " 7 of"}])
+    answer = asgi.request("DELETE", path, token=small.token)
+    assert (answer.status, answer.json()["data"]["deleted"]) == (202, 1)
+    (missing,) = answer.json()["meta"]["incomplete"]
+    assert_named(missing)
+
+
+def test_pages_say_what_cannot_be_read(small: World) -> None:
+    person, page = Person(small.team), f"streams/{small.stream.slug}"
+    assert "That line cannot be read at the moment." in person.text(f"{page}/?line=61")
+    assert "lines may be missing here" in person.text(f"{page}/lines/59/surroundings")
+    assert person.get(f"{page}/lines/61").status_code == 503

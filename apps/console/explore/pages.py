@@ -25,7 +25,7 @@ from apps.query.walks import Asked
 from apps.streams.models import Stream
 from apps.streams.services import find_stream
 from tailsvc import limits
-from tailsvc.errors import InvalidQuery
+from tailsvc.errors import BrokenSegment, InvalidQuery
 from tailsvc.events import StoredEvent
 from tailsvc.queries import Direction, Position
 from tailsvc.tail.places import write_place
@@ -107,7 +107,10 @@ class ExplorePage(StreamPage):
 
     def _around_line(self, asked: Asked, view: View) -> View:
         """The screen with the line in its middle."""
-        event = services.get_event(asked, self.search.line or 0, now=self.now)
+        try:
+            event = services.get_event(asked, self.search.line or 0, now=self.now)
+        except BrokenSegment:
+            return replace(view, notice="That line cannot be read at the moment.")
         if event is None:
             return replace(view, notice="That line is gone: it was deleted, or retention took it.")
         place, half = rows.place(event), rows.PAGE_ROWS // 2
@@ -185,10 +188,11 @@ class SurroundingsPart(LinePart):
     def get(self, request: HttpRequest, stream: str, event: int) -> HttpResponse:  # noqa: ARG002 (Django's signature)
         asked = self.find(stream)
         found = self._event(asked, event)
-        before, after = services.surroundings(asked, found, before=_AROUND, after=_AROUND, now=self.now)
+        around = services.surroundings(asked, found, before=_AROUND, after=_AROUND, now=self.now)
         looks = replace(self.looks, columns=("line",), wrap=False, words=())
-        html = rows.rows([*after[::-1], found, *before[::-1]], looks, chosen=found.id)
-        return self.render("console/explore_surroundings.html", rows=mark_safe(html))  # noqa: S308 (by log_text)
+        html = rows.rows([*around.after[::-1], found, *around.before[::-1]], looks, chosen=found.id)
+        shown = mark_safe(html)  # noqa: S308 (by log_text)
+        return self.render("console/explore_surroundings.html", rows=shown, incomplete=around.incomplete)
 
 
 class CompletionPart(StreamPage):

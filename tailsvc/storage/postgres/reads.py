@@ -140,7 +140,9 @@ class Reads:
         found = self._readable(replace(found, pieces=[*map(Piece._make, pieces)]))
         event = self._get_from_pieces(stream, found, event_id)
         if event is None and found.incomplete:
-            raise BrokenSegment(f"The event may lie in what cannot be read at the moment: {'; '.join(found.incomplete)}.")
+            raise BrokenSegment(
+                f"The event may lie in what cannot be read at the moment: {'; '.join(found.incomplete)}."
+            )
         return event
 
     def _get_from_pieces(self, stream: StreamRef, found: Snapshot, event_id: int) -> StoredEvent | None:
