@@ -1,6 +1,7 @@
 """The filter tree has one meaning: SQL, and whatever else evaluates it, must agree with `matches`."""
 
 import string
+import time
 from collections.abc import Callable
 
 import pytest
@@ -9,9 +10,11 @@ from hypothesis import strategies as st
 
 from tailsvc.events import Event
 from tailsvc.filters import Contains, Filter, Like, matches
+from tailsvc.limits import LINE_BYTES, READ_SECONDS
 from tailsvc.queries import Direction, Position, Scan, Selection
 from tailsvc.storage.base import Batch, EventStore
 from tailsvc.storage.memory import MemoryEventStore
+from tailsvc.storage.postgres import where
 from tests.contracts.conftest import open_stream
 from tests.factories.events import NOW, events, filters
 
@@ -96,20 +99,33 @@ near_texts = st.text(st.sampled_from("aabü%_\\"), max_size=12)
 near_patterns = st.lists(st.sampled_from(["a", "a", "b", "ü", "_", "%", r"\%", r"\_", r"\\"]), max_size=8).map("".join)
 
 
+@pytest.mark.parametrize("steps", [0, 1 << 28])
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(near_texts, min_size=1, max_size=20), st.lists(near_patterns, min_size=1, max_size=12))
 def test_patterns_that_nearly_fit_mean_the_same(
-    postgres_store: EventStore, found: list[str], patterns: list[str]
+    postgres_store: EventStore, steps: int, found: list[str], patterns: list[str]
 ) -> None:
-    """Of which `filters` has few."""
+    """Of which `filters` has few; as LIKE, and as the expression that is used where LIKE would take too long."""
     stream = open_stream(postgres_store)
     postgres_store.append(
         stream, [Batch([Event(NOW, b"x", path=text, attributes={"a": text}) for text in found])], now=NOW
     )
-    for pattern in patterns:
-        expected = sum(matches(Like("path", pattern), Event(NOW, b"x", path=text)) for text in found)
-        assert postgres_store.count(stream, Selection(filter=Like("path", pattern))) == expected, pattern
-        assert postgres_store.count(stream, Selection(filter=Like("attributes.a", pattern))) == expected, pattern
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(where, "_LIKE_STEPS", steps)
+        for pattern in patterns:
+            expected = sum(matches(Like("path", pattern), Event(NOW, b"x", path=text)) for text in found)
+            for field in ("path", "attributes.a"):
+                assert postgres_store.count(stream, Selection(filter=Like(field, pattern))) == expected, pattern
+
+
+@pytest.mark.parametrize("pattern", ["%" + "a_" * 2000 + "b%", "%" + "a" * 4000 + "b%"])
+def test_postgres_is_not_kept_busy_by_a_pattern(postgres_store: EventStore, pattern: str) -> None:
+    text = "a" * LINE_BYTES
+    stream = open_stream(postgres_store)
+    postgres_store.append(stream, [Batch([Event(NOW, b"x", path=text)])], now=NOW)
+    started = time.monotonic()
+    assert postgres_store.count(stream, Selection(filter=Like("path", pattern))) == 0
+    assert time.monotonic() - started < 2 * READ_SECONDS  # LIKE minds no time-out: it took minutes
 
 
 def test_a_long_needle_is_no_trouble(postgres_store: EventStore) -> None:
