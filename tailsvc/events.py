@@ -35,7 +35,8 @@ class Event(NamedTuple):
     stdio: str | None = None  # "stdout" or "stderr"
     trace_id: str | None = None
     span_id: str | None = None
-    attributes: Mapping[str, AttributeValue] | None = None  # everything else the line says; None for nothing
+    # Everything else the line says; None for nothing. Stores answer the names in their order, the values as they were.
+    attributes: Mapping[str, AttributeValue] | None = None
 
     @property
     def status_class(self) -> str | None:
@@ -61,6 +62,11 @@ class ParsedBody(NamedTuple):
     events: Sequence[Event]
     rejections: list[Rejection]
     lines: Sequence[int]  # of each event, the line (or element) that it was read from, counted from 1
+
+
+def by_name(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """As every store answers them, in whatever order it keeps them; what lies within values stays as it was."""
+    return dict(sorted(attributes.items()))
 
 
 def searchable(raw: bytes) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from tailsvc.events import by_name
 from tailsvc.segments.columns import Column, Columns, Number, Text
 
 PLAIN, MIXED, REST = "attributes.", "json.", "rest"
@@ -97,22 +98,22 @@ def attribute_names(columns: Columns) -> list[str]:
 
 
 def join_attributes(columns: Columns, rows: Any, count: int) -> list[dict[str, Any] | None]:
-    """The attributes of these rows."""
+    """The attributes of these rows, by name."""
     found: list[dict[str, Any] | None] = [None] * count
     for place, name, value in _read(columns, rows):
         kept = found[place]
         if kept is None:
             kept = found[place] = {}
         if name is None:
-            kept.update(value)
+            found[place] = by_name(kept | value)
         else:
             kept[name] = value
     return found
 
 
 def _read(columns: Columns, rows: Any) -> Iterator[tuple[int, str | None, Any]]:
-    for name in attribute_names(columns):
-        column, short = columns[name], name.partition(".")[2]
+    for short, name in sorted((name.partition(".")[2], name) for name in attribute_names(columns)):
+        column = columns[name]
         if isinstance(column, Number):
             read: Sequence[Any] = column.numbers(rows)
         else:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 
 from tailsvc import limits
 from tailsvc.errors import KeyReused, PositionMoved, UnknownStream
-from tailsvc.events import StoredEvent
+from tailsvc.events import StoredEvent, by_name
 from tailsvc.facets import facet_text, top
 from tailsvc.filters import matches, value_of
 from tailsvc.queries import Direction, Facets, Head, Histogram, Page, Position, Scan, Selection, Split
@@ -219,7 +219,8 @@ class MemoryEventStore:
         first = kept.last_id + 1
         for id_, event in enumerate(batch.events, first):
             insort(kept.order, Position(event.timestamp, id_))
-            kept.events[id_] = StoredEvent(id_, event)
+            attributes = None if event.attributes is None else by_name(event.attributes)
+            kept.events[id_] = StoredEvent(id_, event._replace(attributes=attributes))
         kept.last_id += len(batch.events)
         kept.bytes += sum(len(event.raw) for event in batch.events)
         kept.lines += sum(1 + event.raw.count(b"\n") for event in batch.events)

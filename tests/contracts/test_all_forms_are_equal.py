@@ -70,8 +70,10 @@ def test_every_form_answers_alike(
 
 def _step(name: str, what: Any, memory: EventStore, postgres: EventStore, stream: StreamRef) -> None:
     if name == "follow":
-        assert follow(postgres, stream, *what) == follow(memory, stream, *what)
-    elif name in ("walk", "histogram", "facets"):
+        assert repr(follow(postgres, stream, *what)) == repr(follow(memory, stream, *what))
+    elif name == "walk":  # to the order of keys, and to whether a number is whole, which `==` does not ask
+        assert repr(_answer(name, what, postgres, stream)) == repr(_answer(name, what, memory, stream))
+    elif name in ("histogram", "facets"):
         assert _answer(name, what, postgres, stream) == _answer(name, what, memory, stream)
     else:
         _change(name, what, memory, stream)

@@ -3,12 +3,14 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import orjson
 import pytest
 
 from tailsvc import limits
 from tailsvc.errors import KeyReused, UnknownStream
-from tailsvc.events import Event, Rejection
+from tailsvc.events import Event, Rejection, by_name
 from tailsvc.filters import Contains, OneOf
+from tailsvc.parsing import BodyKind, parse_body
 from tailsvc.queries import Direction, Position, Scan, Selection
 from tailsvc.storage.base import Appended, Batch, EventStore, Replayed, RetryKey, StreamRef
 
@@ -45,6 +47,50 @@ def test_an_appended_event_is_found_as_it_was(store: EventStore, stream: StreamR
     page = store.scan(stream, Scan(EVERYTHING, 10))
     assert [stored.event for stored in page.events] == [full, line("plain")]
     assert store.get(stream, 1) == page.events[0]
+
+
+@pytest.mark.parametrize("times", [1, 12])  # one by one, and as a block
+def test_attributes_come_back_as_they_were_written(store: EventStore, stream: StreamRef, times: int) -> None:
+    """To the order of keys within them and to a number's text; their own names in their order."""
+    values = [{"b": 1, "a": 2}, {"zz": 1, "y": [1.0, 1e16, {"d": 0, "c": -0.0}]}, 1e16, 1e22, -0.0, 0.0, 1, 1.0, 5e-324]
+    events = [line("x", attributes={"v": value, f"k{nth}": value, "a": None}) for nth, value in enumerate(values)]
+    for some in [events * times] if times > 1 else [[event] for event in events]:
+        append(store, stream, *some)
+    found = store.scan(stream, Scan(EVERYTHING, 500, Direction.OLDEST_FIRST)).events
+    expected = [orjson.dumps({"a": None, f"k{nth}": value, "v": value}) for nth, value in enumerate(values)]
+    assert [orjson.dumps(stored.event.attributes) for stored in found] == expected * times
+    counted = dict(store.facets(stream, EVERYTHING, ["attributes.v"], limit=100).values["attributes.v"])
+    assert counted == {
+        '{"b":1,"a":2}': times, '{"zz":1,"y":[1.0,1e+16,{"d":0,"c":-0.0}]}': times, "1e+16": times, "1e+22": times,
+        "0": 2 * times, "1": 2 * times, "5e-324": times,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("times", [1, 12])
+def test_lines_as_programs_write_them_come_back_as_they_were_read(
+    store: EventStore, stream: StreamRef, times: int
+) -> None:
+    """Lines that are alike become columns without ever being objects."""
+    values = [
+        b"1e16",
+        b"1e22",
+        b"-0.0",
+        b"-0",
+        b"1.0",
+        b"1",
+        b"9007199254740993",
+        b"1e400",
+        b'{"b":1,"a":-0.0}',
+        b"[{}]",
+    ]
+    lines = [b'{"z":"%d","v":%s,"a":{"y":1e16,"b":%s}}' % (nth, value, value) for nth, value in enumerate(values)]
+    events = parse_body(b"\n".join(lines * times), kind=BodyKind.NDJSON, received_at=NOW).events
+    for some in [events] if times > 1 else [[event] for event in events]:
+        store.append(stream, [Batch(some)], now=NOW)
+    page = store.scan(stream, Scan(EVERYTHING, 500, Direction.OLDEST_FIRST))
+    assert [repr(stored.event) for stored in page.events] == [
+        repr(event._replace(attributes=by_name(event.attributes or {}))) for event in events
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,14 @@ texts = st.text(st.sampled_from(LETTERS), max_size=6)
 text_fields = st.sampled_from(sorted(TEXT_FIELDS))
 names = st.sampled_from(["a", "b", "ä", "a.b", "it's", "a.template", "raw.bytes", "rest"])
 numbers = st.one_of(st.integers(-3, 600), st.floats(-1e6, 1e6, allow_nan=False), st.sampled_from([1e300, 5e-324, 0.1]))
+# Those that are written in several ways, or as which others are.
+disputed = st.sampled_from([0.0, -0.0, 0, 1.0, 1e16, 10.0**15, 1e22, 123456789.5e300, 2.0**53, 2**53, -(2**53)])
+nested = st.dictionaries(
+    names | st.sampled_from(["zz", "y"]), disputed | texts | st.dictionaries(names, disputed, max_size=2), max_size=3
+)
 attribute_values = st.one_of(
     texts, st.integers(-3, 3), numbers, st.booleans(), st.none(), st.lists(st.integers(-(2**53), 2**53), max_size=2),
-    st.sampled_from(["1", "1.0", "true", "-0"]),
+    st.sampled_from(["1", "1.0", "true", "-0"]), disputed, nested, st.lists(nested | disputed, max_size=2),
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, LiteralString, TypeVar
 
 import numpy as np
+import orjson
 from psycopg import sql
 from psycopg.sql import SQL, Composable
 
@@ -244,10 +245,13 @@ def _facet_rows(connection: Connection, stream: StreamRef, found: Snapshot, fiel
     """(value, count), without the events that lack the field."""
     where, condition = _rows_of(stream, found)
     if field.startswith(ATTRIBUTE_PREFIX):
-        value: Composable = SQL("event.attributes -> {}").format(where.value(field[len(ATTRIBUTE_PREFIX) :], "text"))
+        name = where.value(field[len(ATTRIBUTE_PREFIX) :], "text")
+        value: Composable = SQL('(event.attributes -> {})::text COLLATE "C"').format(name)  # as it was written
     else:
         value = SQL(_SPLITS[Split.STATUS_CLASS]) if field == "status_class" else sql.Identifier("event", field)
     rows = connection.execute(_filled("facet_rows", where=condition, value=value), where.params).fetchall()
+    if field.startswith(ATTRIBUTE_PREFIX):
+        rows = [(orjson.loads(text), total) for text, total in rows if text is not None]
     return [row for row in rows if row[0] is not None]
 
 

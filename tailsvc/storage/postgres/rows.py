@@ -5,7 +5,7 @@ from typing import Any, LiteralString
 
 import orjson
 
-from tailsvc.events import Event, StoredEvent, searchable
+from tailsvc.events import Event, StoredEvent, by_name, searchable
 
 # The columns of an event behind (stream_id, team_id, id), with their types; `raw` takes two.
 COLUMN_TYPES: dict[str, LiteralString] = {
@@ -18,7 +18,7 @@ COLUMN_TYPES: dict[str, LiteralString] = {
     **dict.fromkeys(("ip", "user_agent", "referrer", "service", "src", "message", "filename"), "text"),
     "is_bot": "bool",
     **dict.fromkeys(("replica", "container", "stdio", "trace_id", "span_id"), "text"),
-    "attributes": "jsonb",
+    "attributes": "json",
 }
 COLUMNS = tuple(COLUMN_TYPES)
 
@@ -50,5 +50,6 @@ def to_texts(event: Event) -> list[str | bytes | None]:
 
 def from_row(row: Sequence[Any]) -> StoredEvent:
     """(id, *COLUMNS) -> the event."""
-    event_id, timestamp, text, raw = row[:4]
-    return StoredEvent(event_id, Event(timestamp, text.encode() if raw is None else raw, *row[4:]))
+    event_id, timestamp, text, raw, *fields, attributes = row
+    attributes = None if attributes is None else by_name(attributes)
+    return StoredEvent(event_id, Event(timestamp, text.encode() if raw is None else raw, *fields, attributes))

@@ -116,7 +116,7 @@ class Where:
         """Attributes keep their JSON type: which of the readings below applies depends on it."""
         key = self.value(name, "text")
         text = SQL("(event.attributes ->> {})").format(key)
-        is_a = SQL("jsonb_typeof(event.attributes -> {})").format(key)
+        is_a = SQL("json_typeof(event.attributes -> {})").format(key)
         match node:
             case Exists():
                 return SQL("({} <> 'null')").format(is_a)
