@@ -52,4 +52,5 @@ def from_row(row: Sequence[Any]) -> StoredEvent:
     """(id, *COLUMNS) -> the event."""
     event_id, timestamp, text, raw, *fields, attributes = row
     attributes = None if attributes is None else by_name(attributes)
-    return StoredEvent(event_id, Event(timestamp, text.encode() if raw is None else raw, *fields, attributes))
+    line = text.encode() if raw is None else raw
+    return StoredEvent(event_id, Event._make((timestamp, line, *fields, attributes)))
