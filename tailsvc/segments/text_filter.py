@@ -29,8 +29,8 @@ _CODES = 1 << _CODE_BITS
 # All grams, one hash. A sample of them (closed syncmers) with three hashes lets words and numbers pass twice as often
 # at the same size, for a short needle is then left with one gram or none. With 2 bits nearly twice as many pass.
 _BITS_PER_CODE = 3
-# 16 bytes an event. Only groups of random tokens have codes for more, and these have grams to spare.
-_MOST_BYTES = 1 << 17
+# 32 bytes an event. Only groups of long lines full of random tokens have codes for more.
+_MOST_BYTES = 1 << 18
 # 2 ** 64 / golden ratio: the product's upper bits depend on every byte of a gram.
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 # Arrays of this many elements stay in the processor's cache, and memory stays small for a group of huge lines.
@@ -62,7 +62,7 @@ class Needle:
 def build(texts: Iterable[str]) -> bytes:
     """The filter of one row group, from the texts that a search looks into; see above for what these must hold.
 
-    It has 3 bits for each distinct gram, 128 KiB at most. Never raises, whatever the texts hold.
+    It has 3 bits for each distinct gram, 256 KiB at most. Never raises, whatever the texts hold.
     """
     joined = "\n".join(texts)
     seen = np.zeros(_CODES, np.bool_)

@@ -14,7 +14,7 @@ from tailsvc.storage.postgres.cache import Cache, Key
 from tailsvc.storage.postgres.pools import Connection, Pools
 from tailsvc.storage.postgres.statements import plain
 
-_INDEXES = 32  # a megabyte each at most, for lines full of identifiers
+_INDEXES = 16  # two megabytes each at most, for lines full of identifiers
 _BROUGHT = "brought"  # a payload as it was fetched, in the cache
 
 

@@ -156,7 +156,7 @@ def test_a_group_full_of_identifiers_stays_small_and_selective() -> None:
     draws = random.Random(2)
     filter_ = build(f"{uuid(draws)} {sixteen_digits(draws)}" for _ in range(8192))
 
-    assert len(filter_) <= 128 * 1024 + 5
+    assert len(filter_) <= 256 * 1024 + 5
     assert passing([filter_], [Needle(uuid(draws)) for _ in range(2000)]) < 0.001
     assert passing([filter_], [Needle(sixteen_digits(draws)) for _ in range(2000)]) < 0.001
 
@@ -167,6 +167,6 @@ def test_lines_with_a_trace_and_a_span_each_are_not_read_for_others() -> None:
     lines = [f"{uuid(draws)} {draws.getrandbits(128):032x} {sixteen_digits(draws)}" for _ in range(8192)]
     filter_ = build(lines)
 
-    assert len(filter_) <= 128 * 1024 + 5
+    assert len(filter_) <= 256 * 1024 + 5
     assert 8 * passing([filter_], [Needle(uuid(draws)) for _ in range(20_000)]) < 0.01
     assert 8 * passing([filter_], [Needle(sixteen_digits(draws)) for _ in range(20_000)]) < 0.02
