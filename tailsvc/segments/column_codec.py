@@ -111,7 +111,7 @@ def _pack_numbers(packer: Packer, column: Number) -> Described:
 
 def _pack_reals(packer: Packer, values: Array) -> Described:
     """As whole numbers of tenths, hundredths ... where dividing gives the very number back."""
-    if np.isfinite(values).all() and not (np.signbit(values) & (values == 0)).any():
+    if (np.abs(values) < _EXACT).all() and not (np.signbit(values) & (values == 0)).any():
         for scale in _SCALES:
             whole = np.round(values * scale)
             if np.abs(whole).max(initial=0) < _EXACT and (whole / scale == values).all():

@@ -9,11 +9,12 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from tailsvc.segments.attributes import PLAIN
+from tailsvc.segments.attributes import MIXED, PLAIN
 from tailsvc.segments.columns import Column, Mask, Rows, Text, presence
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
-from tailsvc.segments.printing import TIMESTAMP, Form, number_forms, text_forms, time_forms
+from tailsvc.segments.printing import TIMESTAMP, Form, nano_forms, number_forms, text_forms, time_forms
 from tailsvc.segments.templates import Effort, Template, learn
+from tailsvc.timestamps import TIME_UNIX_NANO
 
 _MOST_TEMPLATES = 64  # of one frame
 _MOST_KNOWN = 32  # for one shape of rows
@@ -156,6 +157,8 @@ class _Fold:
                 continue
             if isinstance(column, Text):
                 value = column.texts(slice(row, row + 1))[0]
+                if value and name == PLAIN + TIME_UNIX_NANO:
+                    yield from nano_forms(self.plain.texts(slice(row, row + 1))[0] or "", name, value)
                 if value:
                     yield from text_forms(name, value)
             else:
@@ -165,5 +168,5 @@ class _Fold:
 
 
 def _may_be_slot(name: str) -> bool:
-    """A field or a plain attribute: no template, no `raw.bytes`, no mixed values."""
-    return "." not in name or name.startswith(PLAIN)
+    """A field or an attribute: no template, no `raw.bytes`."""
+    return "." not in name or name.startswith((PLAIN, MIXED))

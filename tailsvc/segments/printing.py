@@ -3,6 +3,7 @@
 Each format is a function of a whole column, since templates are rendered for many rows at once.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -36,9 +37,13 @@ class Form(NamedTuple):
 _SECOND = 1_000_000
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _LARGEST_SHIFT = 14 * 3600
-_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)([T ])(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6})(?!\d))?", re.ASCII)
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)([T ])(\d\d):(\d\d):(\d\d)(?:([.,])(\d{1,9})(?!\d))?", re.ASCII)
+_NANO = re.compile(r"(\d{4})-(\d\d)-(\d\d)([T ])(\d\d):(\d\d):(\d\d)\.(\d{7,9})(?!\d)", re.ASCII)
 _CLF = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d)", re.ASCII)
 _SYSLOG = re.compile(r"([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d)", re.ASCII)
+_MICRO_DIGITS = 6
+_NANOS = "nano:"
+_NANO_CHARS = 19  # beyond 2262 there is no time in nanoseconds
 _PLAIN_BELOW = 1e15  # from 1e16 on, `repr` writes an exponent
 _SMALL = 1000  # numbers below are so frequent that their texts are kept
 _FEW = 200  # fewer are printed one by one: that is quicker than to look at all of them first
@@ -50,7 +55,11 @@ _MILLIS = [f".{milli:03d}" for milli in range(1000)]
 
 
 def print_texts(values: Sequence[str], format_: str) -> Sequence[str]:
-    return values if not format_ else [*map(TEXT_FORMATS[format_], values)]
+    if not format_:
+        return values
+    if format_.startswith(_NANOS):
+        return print_nanos(values, format_)
+    return [*map(TEXT_FORMATS[format_], values)]
 
 
 def text_forms(column: str, value: str) -> Iterator[Form]:
@@ -66,10 +75,35 @@ def as_json(text: str) -> str:
     return orjson.dumps(text).decode()[1:-1]
 
 
-TEXT_FORMATS: dict[str, Callable[[str], str]] = {"lower": str.lower, "capital": str.capitalize, "json": as_json}
+def as_ascii_json(text: str) -> str:
+    """As Python and others print it, who send nothing beyond ASCII."""
+    return json.dumps(text)[1:-1]
+
+
+def as_php_json(text: str) -> str:
+    return as_ascii_json(text).replace("/", "\\/")
+
+
+def as_html_json(text: str) -> str:
+    """As Go prints it, for pages that JSON may stand in."""
+    return as_json(text).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+TEXT_FORMATS: dict[str, Callable[[str], str]] = {
+    "lower": str.lower,
+    "capital": str.capitalize,
+    "json": as_json,
+    "ascii": as_ascii_json,
+    "slash": as_php_json,
+    "html": as_html_json,
+}
 
 
 # -- numbers
+
+
+def is_of_numbers(format_: str) -> bool:
+    return format_ in _PRINTED or (format_[:1] in ("f", "s") and format_[1:].isdigit())
 
 
 def print_numbers(column: Number, format_: str) -> list[str]:
@@ -141,9 +175,10 @@ def print_times(micros: Micros, format_: str) -> list[str]:
     if kind != "iso":
         return texts
     separator, digits = options[0], int(options[1])
-    if separator == " ":
+    if separator[0] == " ":
         texts = [text.replace("T", " ") for text in texts]
-    return _with_fraction(texts, micros, digits)
+    texts = _with_fraction(texts, micros, digits)
+    return [text.replace(".", ",") for text in texts] if separator[1:] == "," else texts
 
 
 def _seconds_texts(seconds: Micros, kind: str) -> list[str]:
@@ -157,9 +192,10 @@ def _seconds_texts(seconds: Micros, kind: str) -> list[str]:
 def time_forms(text: str, micros: int) -> Iterator[Form]:
     """Where in the line its time may stand, in which form."""
     for match in _ISO.finditer(text):
-        year, month, day, separator, hour, minute, second, fraction = match.groups()
+        year, month, day, separator, hour, minute, second, point, fraction = match.groups()
         shift = _shift(micros, (year, month, day, hour, minute, second))
-        if shift is not None:
+        if shift is not None and not (fraction or "")[_MICRO_DIGITS:].strip("0"):
+            separator += "," if point == "," else ""
             yield Form(Slot(TIMESTAMP, f"iso:{separator}:{len(fraction or '')}:{shift}"), match[0])
     for kind, pattern in (("clf", _CLF), ("syslog", _SYSLOG)):
         for match in pattern.finditer(text):
@@ -171,6 +207,26 @@ def time_forms(text: str, micros: int) -> Iterator[Form]:
     yield Form(Slot(TIMESTAMP, "seconds:6"), f"{second}.{fraction:06d}")
     for digits in (0, 3, 6):
         yield Form(Slot(TIMESTAMP, f"epoch:{digits}"), str(micros // 10**digits))
+
+
+def print_nanos(values: Sequence[str], format_: str) -> list[str]:
+    """Texts of nanoseconds since 1970 as clocks with so many digits; what is no such text as nothing."""
+    _, separator, digits, shift = format_.split(":")
+    texts = []
+    for value in values:
+        second, nanos = divmod(int(value), 1_000_000_000) if value.isdecimal() and len(value) <= _NANO_CHARS else (0, 0)
+        clock = _iso_second(second + int(shift)).replace("T", separator)
+        texts.append(f"{clock}.{nanos:09d}"[: len(clock) + 1 + int(digits)])
+    return texts
+
+
+def nano_forms(text: str, column: str, value: str) -> Iterator[Form]:
+    """The same time with more digits than microseconds have, as the column holds it."""
+    for match in _NANO.finditer(text) if value.isdecimal() and len(value) <= _NANO_CHARS else ():
+        year, month, day, separator, hour, minute, second, fraction = match.groups()
+        shift = _shift(int(value) // 1000, (year, month, day, hour, minute, second))
+        if shift is not None:
+            yield Form(Slot(column, f"{_NANOS}{separator}:{len(fraction)}:{shift}"), match[0])
 
 
 def _calendar_parts(kind: str, groups: Sequence[str], micros: int) -> Sequence[str | int]:
@@ -186,7 +242,8 @@ def _calendar_parts(kind: str, groups: Sequence[str], micros: int) -> Sequence[s
 def _with_fraction(texts: list[str], micros: Micros, digits: int) -> list[str]:
     if not digits:
         return texts
-    fractions = (micros % _SECOND // 10 ** (6 - digits)).tolist()
+    rest = micros % _SECOND
+    fractions = (rest // 10 ** (6 - digits) if digits <= _MICRO_DIGITS else rest * 10 ** (digits - 6)).tolist()
     if digits == len(_MILLIS[0]) - 1:
         return [text + _MILLIS[fraction] for text, fraction in zip(texts, fractions, strict=True)]
     pattern = f"%s.%0{digits}d"

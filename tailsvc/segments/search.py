@@ -16,12 +16,12 @@ from tailsvc.folding import upper
 from tailsvc.segments.columns import Mask, Number, Text
 from tailsvc.segments.dictionary import rows_with
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
-from tailsvc.segments.printing import TEXT_FORMATS, TIMESTAMP, Slot, print_numbers, print_texts
+from tailsvc.segments.printing import TIMESTAMP, Slot, is_of_numbers, print_numbers, print_texts
 from tailsvc.segments.templates import Template, template_of
 
 _CUT = "\x00"  # stands in no text of an event
 _IN_NUMBERS = frozenset("0123456789.-+EINFA")
-_IN_TIMES = frozenset("0123456789-:T ./") | frozenset("JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC")
+_IN_TIMES = frozenset("0123456789-:T ./,") | frozenset("JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC")
 
 
 _SHAPES = {**{ord(each): "0" for each in "0123456789"}, **{ord(each): "A" for each in _IN_TIMES if each.isalpha()}}
@@ -105,7 +105,7 @@ class _Search:
     def _look_in_slot(self, slot: Slot, needle: str) -> Found:
         if slot == Slot(MESSAGE):
             return self.whole(MESSAGE, needle)
-        is_number = slot.format != "" and slot.format not in TEXT_FORMATS and slot.column != TIMESTAMP
+        is_number = slot.column != TIMESTAMP and is_of_numbers(slot.format)
         if is_number and not _IN_NUMBERS.issuperset(needle):
             return self._nowhere  # without a look at the column
         column = None if slot.column == TIMESTAMP else self._frame.columns[slot.column]

@@ -16,7 +16,7 @@ Part = str | Slot
 # A slot must have an end that can be seen: none of these may touch the value's ends in the line it is learned from.
 _INNER = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./")
 _SHORTEST = 1
-_LINE_CHARS = 16_384  # longer lines are seldom alike
+_LINE_CHARS = 1 << 20  # longer lines are seldom alike
 _MOST_TRIES = 64  # places of one value: they may be as many as the line has characters
 _SCANNED = 256  # characters that are passed over with the effort of one look
 

@@ -184,8 +184,8 @@ def _same_clocks(texts: Sequence[str], read: _Printed, times: Times) -> Mask | N
     if clocks is None or clocks[2:] != (separator, int(digits), read.before, read.behind):
         return None
     shown = times + int(shift) * 1_000_000
-    same: Mask = clocks.micros == shown - shown % 10 ** (6 - clocks.digits)
-    return same
+    same: Mask = clocks.micros == shown - shown % 10 ** max(0, 6 - clocks.digits)
+    return same if clocks.nanos is None else same & (clocks.nanos == 0)
 
 
 def _joined(parts: Sequence[Part]) -> Iterator[Part]:
