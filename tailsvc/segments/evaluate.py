@@ -1,7 +1,7 @@
 """Filters over a frame: the rows that match, column by column.
 
-What a column alone cannot tell is answered as possible rows, to which `matches` then has the last word; so the meaning
-of a filter is the same as everywhere, and this module only has to be quick and never to lose a row.
+What a column alone cannot tell is answered as possible rows, of which the texts are then put together and looked at;
+so this module only has to be quick and never to lose a row.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +11,7 @@ import numpy as np
 import orjson
 
 from tailsvc.deadlines import check
+from tailsvc.events import searchable
 from tailsvc.filters import (
     And,
     Between,
@@ -22,17 +23,16 @@ from tailsvc.filters import (
     Not,
     OneOf,
     Or,
-    matches,
 )
 from tailsvc.filters.matching import between, one_of
-from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
+from tailsvc.filters.nodes import ATTRIBUTE_PREFIX, SEARCHED_FIELDS
 from tailsvc.filters.numbers import as_number
 from tailsvc.filters.patterns import like
 from tailsvc.folding import upper
 from tailsvc.segments.attributes import MIXED, PLAIN, REST
-from tailsvc.segments.columns import Column, Number, Rows, Text, presence
+from tailsvc.segments.columns import Column, Mask, Number, Rows, Text, joined, places_in, presence
 from tailsvc.segments.dictionary import like_values
-from tailsvc.segments.frame import IS_BOT, MESSAGE, TEMPLATE, Frame
+from tailsvc.segments.frame import IS_BOT, MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
 from tailsvc.segments.search import rows_containing
 
 Leaf = Exists | OneOf | Between | Like
@@ -67,14 +67,78 @@ def matching_rows(frame: Frame, condition: Filter, rows: Rows, *, limit: int | N
 
 
 def _confirmed(frame: Frame, condition: Filter, rows: Rows, limit: int | None) -> Rows:
-    kept: list[int] = []
+    kept = [rows[:0]]
+    found = 0
     for start in range(0, len(rows), _BLOCK):
+        check()
         block = rows[start : start + _BLOCK]
-        events = frame.events(block)
-        kept += [row for row, one in zip(block.tolist(), events, strict=True) if matches(condition, one.event)]
-        if limit is not None and len(kept) >= limit:
+        kept.append(block[_tested(condition, frame, block)])
+        found += len(kept[-1])
+        if limit is not None and found >= limit:
             break
-    return np.array(kept[:limit], np.intp)
+    return np.concatenate(kept)[:limit]
+
+
+def _tested(condition: Filter, frame: Frame, rows: Rows) -> Mask:
+    """For each row, in whatever order, whether it matches."""
+    match condition:
+        case And(parts):
+            return ~_any_tested([Not(part) for part in parts], frame, rows)
+        case Or(parts):
+            return _any_tested(parts, frame, rows)
+        case Not(part):
+            return ~_tested(part, frame, rows)
+        case Contains(text):
+            return _holding(frame, rows, upper(text))
+        case Exists() | OneOf() | Between() | Like():
+            found, exact = _leaf(condition, frame, rows)
+            return np.isin(rows, found) if exact else _said(condition, frame, rows)
+    return np.ones(len(rows), np.bool_)
+
+
+def _any_tested(parts: Sequence[Filter], frame: Frame, rows: Rows) -> Mask:
+    """The cheap conditions first: the others then look at few rows."""
+    found = np.zeros(len(rows), np.bool_)
+    for part in sorted(parts, key=_cost):
+        left = np.flatnonzero(~found)
+        if not len(left):
+            break
+        found[left] = _tested(part, frame, rows[left])
+    return found
+
+
+def _holding(frame: Frame, rows: Rows, needle: str) -> Mask:
+    found = np.zeros(len(rows), np.bool_)
+    for name in (RAW, *SEARCHED_FIELDS):  # nearly always the line says it
+        if name not in frame.columns and name + TEMPLATE not in frame.columns:
+            continue
+        left = np.flatnonzero(~found)
+        texts = _line_texts(frame, rows[left]) if name == RAW else frame.whole(name, rows[left])
+        found[left[[*places_in(joined([text or "" for text in texts]), needle)]]] = True
+    return found
+
+
+def _line_texts(frame: Frame, rows: Rows) -> Sequence[str | None]:
+    texts, odd = frame.whole(RAW, rows), frame.text(RAW_BYTES)
+    if odd is None:
+        return texts
+    lines = odd.texts(rows)
+    return [
+        text if line is None else searchable(line.encode("latin-1")) for text, line in zip(texts, lines, strict=True)
+    ]
+
+
+def _said(leaf: Leaf, frame: Frame, rows: Rows) -> Mask:
+    """Of what no column has as it is: a message with a template, the class of a status."""
+    if leaf.field == MESSAGE:
+        texts = frame.whole(MESSAGE, rows)
+    else:
+        status = frame.number("status")
+        numbers = [None] * len(rows) if status is None else status.numbers(rows)
+        texts = [None if number is None else f"{number // 100}xx" for number in numbers]
+    test = _text_test(leaf)
+    passes = {text: text is not None and (isinstance(leaf, Exists) or test(text)) for text in {*texts}}
+    return np.fromiter(map(passes.__getitem__, texts), np.bool_, len(texts))
 
 
 def find(condition: Filter, frame: Frame, rows: Rows) -> Possible:

@@ -13,7 +13,7 @@ import numpy as np
 
 from tailsvc.filters.nodes import SEARCHED_FIELDS
 from tailsvc.folding import upper
-from tailsvc.segments.columns import Mask, Number, Text
+from tailsvc.segments.columns import Mask, Number, Text, joined, places_in
 from tailsvc.segments.dictionary import rows_with
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
 from tailsvc.segments.printing import TIMESTAMP, Slot, is_of_numbers, print_numbers, print_texts
@@ -115,8 +115,12 @@ class _Search:
             return self._all_or_nothing(_in_numbers(column, needle, slot.format))
         if slot.column == TIMESTAMP and not self._may_be_in_time(slot, needle):
             return self._nowhere
-        printed = self._frame.printed(slot)
-        return self._all_or_nothing(np.fromiter((needle in upper(text) for text in printed), np.bool_, len(printed)))
+        places = [*places_in(joined(self._frame.printed(slot)), needle)]
+        if not places:
+            return self._nowhere
+        rows = np.zeros(len(self._frame), np.bool_)
+        rows[places] = True
+        return Found(rows, rows)
 
     def _may_be_in_time(self, slot: Slot, needle: str) -> bool:
         """Of these formats all texts have digits and letters in the same places: a uuid need not be looked for."""
