@@ -23,6 +23,7 @@ _PLANS = 1024
 
 _SCALARS = {str, bool, type(None)}
 _NUMBERS = {int, float}
+_CONTAINERS = {dict, list}
 _ODD = object()
 
 
@@ -108,7 +109,8 @@ def slot_names(plan: Plan) -> list[str]:
 def _is_mute(field: _Field, values: Column) -> bool:
     """Whether it is the same for the reading of single objects: there numbers too long to be exact are texts, and null
     says nothing."""
-    if field.alias.read(values[0]) is not None or not all(map(_is_exact, values)):
+    is_plain = {*map(type, values)} <= _CONTAINERS or all(map(_is_exact, values))
+    if field.alias.read(values[0]) is not None or not is_plain:
         return False
     return field.alias.read_all(values).count(None) == len(values)
 
