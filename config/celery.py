@@ -12,6 +12,8 @@ os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 app = Celery("tailsvc")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# Of every thread: whoever asked for an application before this one was made has all others ask one without settings.
+app.set_default()
 
 # What the worker does can wait; requests cannot.
 _NICENESS = 5
