@@ -151,6 +151,8 @@ def test_the_colour_scheme_is_chosen_and_kept(visitor: Visitor) -> None:
 def test_with_keys_alone_from_log_in_to_a_copied_token(chromium: Browser, service: Service) -> None:
     with visiting(chromium, service) as visitor:
         page = visitor.open("/")
+        # The browser puts the focus there when it first draws the page, which may be after it was loaded.
+        expect(page.get_by_label("E-mail address")).to_be_focused()
         page.keyboard.type("admin@localhost")
         page.keyboard.press("Tab")
         page.keyboard.type(service.secret("admin-password"))
