@@ -21,6 +21,8 @@ from apps.accounts.models import User
 from apps.console.forms import TeamForm
 from apps.console.pages import PersonPage
 
+_ADDRESS_CHARS = 254  # as many as the form takes: more of what a program sent need not come back
+
 
 @method_decorator(never_cache, name="dispatch")
 class HomePage(View):
@@ -92,7 +94,9 @@ class LogInView(auth_views.LoginView):
         return super().post(request, *args, **kwargs)
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "nobody_was_here": lookups.nobody_has_logged_in()}
+        typed = self.request.POST.get("username", "")[:_ADDRESS_CHARS]
+        found = super().get_context_data(**kwargs)
+        return {**found, "typed": typed, "nobody_was_here": lookups.nobody_has_logged_in()}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         provisioning.open_session(self.request, form.get_user())

@@ -48,6 +48,25 @@ def test_the_answer_does_not_tell_which_users_there_are(browser: Client) -> None
     assert b"do not fit together" in absent.content
 
 
+def field(answer: HttpResponse, name: str) -> str:
+    """Its tag, of the log-in page."""
+    found = re.search(rf'<input [^>]*name="{name}"[^>]*>', answer.content.decode())
+    assert found
+    return found[0]
+
+
+def test_what_was_typed_is_there_again_and_the_password_is_next(browser: Client) -> None:
+    fresh = browser.get("/login")
+    assert "autofocus" in field(fresh, "username")
+    assert 'value=""' in field(fresh, "username")
+    refused = try_log_in(browser, 'a"><b>@example.com', "wrong")
+    assert 'value="a&quot;&gt;&lt;b&gt;@example.com"' in field(refused, "username")
+    assert "autofocus" not in field(refused, "username")
+    assert "autofocus" in field(refused, "password")
+    assert "wrong" not in field(refused, "password")
+    assert f'value="{"x" * 254}"' in field(try_log_in(browser, "x" * 300, "wrong"), "username")
+
+
 def test_a_deactivated_user_stays_out(browser: Client) -> None:
     user = make_user(password=PASSWORD, is_active=False)
     assert try_log_in(browser, user.email, PASSWORD).status_code == 200
@@ -109,6 +128,8 @@ def test_even_the_right_password_waits(database: None) -> None:
     for password in [""] * 10 + [PASSWORD]:
         last = client.post("/login", {"username": user.email, "password": password})
     assert last.status_code == 429
+    assert f'value="{user.email}"' in field(last, "username")
+    assert "autofocus" in field(last, "password")
 
 
 def test_without_redis_nobody_is_kept_out(browser: Client, settings: Settings) -> None:
