@@ -54,6 +54,14 @@ class Export:
     cursor: str  # of the place where it begins
     first: Piece
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is told before the first line, to whomever it is sent."""
+        told = {"X-Export-Cursor": self.cursor}
+        if self.first.incomplete:
+            told["X-Export-Incomplete"] = str(len(self.first.incomplete))
+        return told
+
 
 def begin(stream: Asked, question: Question, *, after: Position | None, now: datetime) -> Export:
     """Reads the first page, behind `after` if that is given. Raises the engine's errors."""

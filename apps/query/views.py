@@ -202,9 +202,7 @@ class LogExport(QueryView):
     def get(self, request: Request, stream: str) -> HttpResponseBase:
         asked, params = self.asked(stream), request.query_params
         export = exports.begin(asked, read_walk(params), after=read_after(params), now=timezone.now())
-        headers = {**self.rate_headers, "X-Export-Cursor": export.cursor}
-        if export.first.incomplete:
-            headers["X-Export-Incomplete"] = str(len(export.first.incomplete))
+        headers = {**self.rate_headers, **export.headers}
         if request.method == "HEAD":  # the server would read the whole export to send nothing of it
             return HttpResponse(content_type=NDJSON, headers=headers)
         return StreamingHttpResponse(exports.lines(export, self.caller), content_type=NDJSON, headers=headers)

@@ -21,6 +21,7 @@ from tailsvc import limits
 from tailsvc.events import Event
 from tailsvc.storage.base import Batch
 from tests.console.conftest import Person
+from tests.contracts.pieces import query, settle
 from tests.environment import ROOT
 from tests.factories.streams import delete_stream, make_stream
 from tests.isolation.test_matrix import whole
@@ -322,6 +323,16 @@ def test_an_export_has_all_that_the_search_finds(person: Person) -> None:
     assert answer["Content-Type"] == "application/x-ndjson"
     sent = [json.loads(line)["raw_message"] for line in whole(answer).content.splitlines()]
     assert sent == ["a", "aa"]
+    assert "X-Export-Incomplete" not in answer
+    assert answer["X-Export-Cursor"]
+
+
+def test_an_export_tells_what_cannot_be_read(person: Person) -> None:
+    explore = Explore(person, [minutes_ago(2, f"line {nth}") for nth in range(100)])
+    settle(store(), explore.stream.ref)
+    query("DELETE FROM log_segment_part WHERE stream_id = %s", explore.stream.pk)
+    answer = explore.get("export")
+    assert (whole(answer).content, answer["X-Export-Incomplete"]) == (b"", "1")
 
 
 def test_a_deleted_stream_is_not_there(person: Person) -> None:

@@ -233,7 +233,7 @@ class ExportPart(StreamPage):
         question = self.question(asked)
         export = exports.begin(asked, question, after=None, now=self.now)
         name = f"{self.stream.slug}-{self.now:%Y%m%dT%H%M%SZ}.ndjson"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        headers = {**export.headers, "Content-Disposition": f'attachment; filename="{name}"'}
         if request.method == "HEAD":
             return HttpResponse(content_type=NDJSON, headers=headers)
         return StreamingHttpResponse(exports.lines(export, self.caller), content_type=NDJSON, headers=headers)
