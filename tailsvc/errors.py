@@ -18,6 +18,7 @@ TailsvcError
 ├── BrokenSegment           stored bytes cannot be read; what else is there can
 │   └── UnknownFormat       a newer version wrote them
 └── StorageUnavailable      the database did not answer in time; try again later
+    ├── StorageUnreachable  there is no connection to it: whoever asks next waits for one as long
     └── OutcomeUnknown      the connection died inside a commit and the outcome could not be had
 """
 
@@ -99,6 +100,10 @@ class UnknownFormat(BrokenSegment):
 
 
 class StorageUnavailable(TailsvcError):
+    pass
+
+
+class StorageUnreachable(StorageUnavailable):
     pass
 
 

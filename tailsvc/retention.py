@@ -3,14 +3,13 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
-import structlog
-
+from tailsvc.rounds import go_round
 from tailsvc.storage.base import EventStore, StreamRef
 
 # One transaction's worth: a fraction of a second, so that neither readers nor appenders notice.
 BATCH_EVENTS = 5_000
-_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,28 +30,17 @@ def sweep(
     now: int,
     report: Callable[[Policy, int], None] = lambda _policy, _gone: None,
 ) -> int:
-    """Delete what is older than its policy allows; how many events went. Safe to run twice at once.
-
-    A stream that fails is left to the next sweep: what one tenant sent must not keep the others' events.
-    """
-    total = 0
-    for policy in policies:
-        try:
-            gone = _sweep_stream(store, policy, now)
-        except Exception:  # noqa: BLE001 (whatever it is)
-            _log.exception("retention failed", stream=policy.stream.stream_id, team=policy.stream.team_id)
-            continue
-        if gone:
-            report(policy, gone)
-        total += gone
-    return total
+    """Delete what is older than its policy allows; how many events went. Safe to run twice at once."""
+    chores = ((policy.stream, partial(_sweep_stream, store, policy, now, report)) for policy in policies)
+    return go_round("retention", chores)
 
 
-def _sweep_stream(store: EventStore, policy: Policy, now: int) -> int:
+def _sweep_stream(store: EventStore, policy: Policy, now: int, report: Callable[[Policy, int], None]) -> int:
     before, total = edge(policy.retention, now), 0
     while gone := store.drop_before(policy.stream, before, limit=BATCH_EVENTS):
         total += gone
     if total:
+        report(policy, total)
         while store.erase(policy.stream):  # what lies with younger events
             pass
     return total

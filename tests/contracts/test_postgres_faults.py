@@ -4,15 +4,17 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 from django.conf import settings
 
-from tailsvc.errors import OutcomeUnknown, StorageUnavailable
+from tailsvc.errors import OutcomeUnknown, StorageUnavailable, StorageUnreachable
 from tailsvc.events import Event, Rejection
 from tailsvc.queries import Direction, Scan, Selection
+from tailsvc.retention import Policy, sweep
 from tailsvc.storage.base import Appended, Batch, EventStore, Replayed, RetryKey, StreamRef
 from tailsvc.storage.postgres import Pools, PostgresEventStore
 from tailsvc.storage.postgres import pools as pools_module
@@ -70,8 +72,20 @@ def test_without_a_database_every_method_says_so(
     monkeypatch.setattr(pools_module, "_CHECKOUT_SECONDS", 0.1)
     nowhere = "postgresql://x:x@127.0.0.1:1/x"
     store = PostgresEventStore(Pools(reader=nowhere, appender=nowhere, maintenance=nowhere, size=1), cache_bytes=0)
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnreachable):
         call(store)
+    store.close()
+
+
+def test_retention_asks_a_database_that_is_away_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of thousands of streams each would wait for its connection."""
+    monkeypatch.setattr(pools_module, "_CHECKOUT_SECONDS", 0.1)
+    nowhere = "postgresql://x:x@127.0.0.1:1/x"
+    store = PostgresEventStore(Pools(reader=nowhere, appender=nowhere, maintenance=nowhere, size=1), cache_bytes=0)
+    policies = iter([Policy(StreamRef(nth, 1), timedelta(hours=1)) for nth in range(3)])
+    with pytest.raises(StorageUnreachable):
+        sweep(store, policies, now=NOW)
+    assert len(list(policies)) == 2
     store.close()
 
 

@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connections
 
+from apps.accounts.models import Team
 from apps.accounts.scope import maintenance, team_scope
 from apps.engine import store
 from apps.retention import services, tasks
@@ -85,6 +87,29 @@ def test_a_deleted_stream_is_purged_after_a_day_and_not_before(database: None) -
         store().head(world.stream.ref)
     with maintenance():
         assert not Stream.objects.filter(pk=world.stream.pk).exists()
+
+
+def test_a_stream_that_cannot_be_purged_does_not_stop_the_others(database: None) -> None:
+    team = make_world().team
+    first, stuck, last = (make_stream(team)[0] for _ in range(3))
+    for stream in (first, stuck, last):
+        delete_stream(stream, ago=timedelta(days=2))
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("CREATE TABLE holds_a_stream (stream_id bigint REFERENCES streams_stream)")
+        try:
+            cursor.execute("INSERT INTO holds_a_stream VALUES (%s)", [stuck.pk])
+            services.purge(now=datetime.now(UTC))
+            assert those_of(team) >= {stuck.pk}
+            assert not those_of(team) & {first.pk, last.pk}
+        finally:
+            cursor.execute("DROP TABLE holds_a_stream")
+    services.purge(now=datetime.now(UTC))
+    assert stuck.pk not in those_of(team)
+
+
+def those_of(team: Team) -> set[int]:
+    with maintenance():
+        return set(Stream.objects.filter(team=team).values_list("pk", flat=True))
 
 
 def test_expired_keys_rejections_and_tokens_are_forgotten(database: None) -> None:

@@ -12,7 +12,7 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from tailsvc import limits
 from tailsvc.deadlines import TOO_LONG
-from tailsvc.errors import InvalidInput, StorageUnavailable
+from tailsvc.errors import InvalidInput, StorageUnavailable, StorageUnreachable
 
 _READER_OPTIONS = f"-c statement_timeout={limits.READ_SECONDS:.0f}s"
 # A lock that is held longer belongs to something broken.
@@ -112,7 +112,7 @@ def _checkout(pool: ConnectionPool[Connection]) -> Iterator[Connection]:
         finally:
             pool.putconn(connection)
     except PoolTimeout as error:
-        raise StorageUnavailable("The database cannot be reached; try again.") from error
+        raise StorageUnreachable("The database cannot be reached; try again.") from error
     except psycopg.errors.QueryCanceled as error:
         raise StorageUnavailable(TOO_LONG) from error
     except psycopg.DataError as error:
