@@ -35,6 +35,7 @@ _REST = re.compile(
 _ACCESS_MINUTE = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d)", re.ASCII)
 _ACCESS_REST = re.compile(r":([0-5]\d|60) ([+-])(\d\d)([0-5]\d)", re.ASCII)
 _SYSLOG = re.compile(r"([A-Z][a-z]{2}) {1,2}(\d{1,2}) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
+_KLOG = re.compile(r"(\d\d)(\d\d) (\d\d):(\d\d):(\d\d)\.(\d{1,9})", re.ASCII)
 _DIGITS = re.compile(r"(\d{9,20})(?:[.,](\d{1,18}))?", re.ASCII)
 _MONTHS = {
     name: number
@@ -173,13 +174,27 @@ def read_syslog_time(text: str, received_at: int) -> Moment | None:
     match = _SYSLOG.fullmatch(text)
     if match is None:
         return None
-    month, day, hour, minute, second, fraction = match.groups()
+    month, *parts, fraction = match.groups()
+    return _in_nearest_year(_MONTHS.get(month, 0), *map(int, parts), fraction=fraction, received_at=received_at)
+
+
+def read_klog_time(text: str, received_at: int) -> Moment | None:
+    """`1011 22:14:15.123456`, month and day; the year as of syslog's."""
+    match = _KLOG.fullmatch(text)
+    if match is None:
+        return None
+    *parts, fraction = match.groups()
+    return _in_nearest_year(*map(int, parts), fraction=fraction, received_at=received_at)
+
+
+def _in_nearest_year(
+    month: int, day: int, hour: int, minute: int, second: int, *, fraction: str | None, received_at: int
+) -> Moment | None:
     this_year = (_EPOCH + timedelta(microseconds=received_at)).year
     # The next 29 February may be four years away, around 2100 eight.
-    reach = 8 if (month, day) == ("Feb", "29") else 1
-    parts = (_MONTHS.get(month, 0), int(day), int(hour), int(minute), int(second))
+    reach = 8 if (month, day) == (2, 29) else 1
     years = range(this_year - reach, this_year + reach + 1)
-    moments = [micros for year in years if (micros := _utc(year, *parts)) is not None]
+    moments = [micros for year in years if (micros := _utc(year, month, day, hour, minute, second)) is not None]
     if not moments:
         return None
     nearest = min(moments, key=lambda micros: abs(micros - received_at))

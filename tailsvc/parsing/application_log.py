@@ -1,4 +1,4 @@
-"""Lines that begin with a time or a level: Laravel, Python, Java, nginx' error log and the like."""
+"""Lines that begin with a time or a level: Laravel, Python, Java, klog, nginx' error log and the like."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from tailsvc.event_tables import Woven, by_value, coded
 from tailsvc.parsing import columns
 from tailsvc.parsing.columns import Reading
 from tailsvc.parsing.tables import Table
-from tailsvc.timestamps import Moment, read_iso, read_times
+from tailsvc.timestamps import Moment, read_iso, read_klog_time, read_times
 
 Match = re.Match[str]
 
@@ -50,6 +50,12 @@ _UNSTAMPED = (
     re.compile(rf"\[{_LEVEL}\]:?\s{{1,8}}", _FLAGS),
 )
 
+# I1122 10:22:33.123456   12345 file.go:123] message (klog of Kubernetes, and glog)
+_KLOG = re.compile(
+    r"([IWEF])(\d{4} \d\d:\d\d:\d\d\.\d{6}) {1,10}(?P<pid>\d{1,10}) (?P<caller>[^\s\]]{1,200}:\d{1,10})\](?: |$)",
+    _FLAGS,
+)
+_KLOG_LEVELS = {"I": "INFO", "W": "WARN", "E": "ERROR", "F": "FATAL"}
 
 _LEVEL_HEADS = frozenset("TDINWESCAFP[")  # all initials above
 
@@ -82,6 +88,14 @@ def read_stamped(text: str) -> Reading | None:
         if match is not None:
             return _of_match(moment, match)
     return _reading(moment, None, text[stamp.end() :], None)
+
+
+def read_klog(text: str, received_at: int) -> Reading | None:
+    match = _KLOG.match(text) if text[:1] in _KLOG_LEVELS and text[1:2].isdigit() else None
+    moment = None if match is None else read_klog_time(match[2], received_at)
+    if match is None or moment is None:
+        return None
+    return _reading(moment, _KLOG_LEVELS[match[1]], text[match.end() :], match.groupdict())
 
 
 def read_leading_level(text: str) -> Reading | None:

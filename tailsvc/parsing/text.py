@@ -11,6 +11,7 @@ from tailsvc.parsing import columns
 from tailsvc.parsing.access_log import Match, match_access_log, read_access_logs, read_usual_access_logs
 from tailsvc.parsing.application_log import (
     match_laravel,
+    read_klog,
     read_laravels,
     read_leading_level,
     read_stamped,
@@ -38,7 +39,7 @@ def read_text(text: str, received_at: int) -> Reading:
         syslog = read_syslog(text, received_at)
         if syslog is not None:
             return _with_message_read(syslog)
-    return _read_structured(text) or _read_unstructured(text)
+    return _read_structured(text) or _read_unstructured(text, received_at)
 
 
 def read_texts(texts: Sequence[str], received_at: int) -> Iterator[tuple[list[int], Table]]:
@@ -71,7 +72,7 @@ def _read_by_form(
             if (match := match_laravel(text)) is not None:
                 laravels[row] = match
                 continue
-        reading = _read_headed(text) if row in plain else read_text(text, received_at)
+        reading = _read_headed(text, received_at) if row in plain else read_text(text, received_at)
         others.setdefault(reading and reading[1] is None, {})[row] = reading
     if access_logs:
         yield [*access_logs], read_access_logs([*access_logs.values()])
@@ -129,19 +130,21 @@ def _read_structured(text: str) -> Reading | None:
         return None
 
 
-def _read_unstructured(text: str) -> Reading:
+def _read_unstructured(text: str, received_at: int) -> Reading:
     match = match_laravel(text)
     return (
         (None if match is None else read_laravels([match]).reading())
-        or _read_headed(text)
+        or _read_headed(text, received_at)
         or (columns.blank(), None, None)
     )
 
 
-def _read_headed(text: str) -> Reading | None:
+def _read_headed(text: str, received_at: int) -> Reading | None:
     """What begins with a time or a level."""
     head = text[:1]
-    return (read_stamped(text) if head == "[" or head.isdigit() else None) or read_leading_level(text)
+    if head == "[" or head.isdigit():
+        return read_stamped(text) or read_leading_level(text)
+    return read_klog(text, received_at) or read_leading_level(text)
 
 
 def _pairs(text: str) -> tuple[tuple[str, ...], tuple[Any, ...]] | None:

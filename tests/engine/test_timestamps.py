@@ -9,6 +9,7 @@ from tailsvc.timestamps import (
     iso_text,
     read_access_times,
     read_iso,
+    read_klog_time,
     read_moment,
     read_syslog_time,
     read_times,
@@ -146,6 +147,24 @@ def test_a_time_without_a_year_gets_the_nearest(notation: str, received: str, ex
     moment = read_syslog_time(notation, micros(received))
     assert moment is not None
     assert moment[0] == micros(expected)
+
+
+@pytest.mark.parametrize(
+    ("notation", "received", "expected"),
+    [
+        ("0101 11:59:59.000000", "2025-01-01T12:00:00", "2025-01-01T11:59:59"),
+        ("1231 23:59:59.000000", "2025-01-01T12:00:00", "2024-12-31T23:59:59"),
+        ("0101 00:00:01.000000", "2024-12-31T23:59:00", "2025-01-01T00:00:01"),
+        ("0229 10:00:00.000000", "2025-01-01T12:00:00", "2024-02-29T10:00:00"),
+    ],
+)
+def test_month_and_day_of_klog_are_of_the_nearest_year(notation: str, received: str, expected: str) -> None:
+    assert read_klog_time(notation, micros(received)) == (micros(expected), 1, 0)
+
+
+@pytest.mark.parametrize("notation", ["1301 00:00:00.000000", "0132 00:00:00.000000", "0101 00:00:00", "", "0230 1"])
+def test_a_broken_time_of_klog_is_none(notation: str) -> None:
+    assert read_klog_time(notation, NOON) is None
 
 
 @pytest.mark.parametrize("notation", ["Foo  1 00:00:01", "Jan 32 00:00:01", "Jan 1", "", "Feb 30 10:00:00"])

@@ -100,6 +100,9 @@ def test_a_user_may_have_spaces() -> None:
         "99/Jan/2025", '10.0.0.7 - - [32/Jan/2025:10:00:00 +0000] "GET / HTTP/1.1" 200 1',
         f'10.0.0.7 - - [{AT_TEN}] "GET / HTTP/1.1" 99 1', f'10.0.0.7 - - [{AT_TEN}] GET / 200 1',
         "2025-13-01 10:00:00 ERROR x", "[2025-01-01 10:00] production.ERROR: x", "Oct 11 something", "January sales",
+        "I1301 10:22:33.123456 7 a.go:1] x", "I0101 10:22:33 7 a.go:1] x", "I0101 10:22:33.123456 a.go:1] x",
+        "I0101 beam", "X0101 10:22:33.123456 7 a.go:1] x", "I0101 10:22:33.123456 7 a.go] x",
+        "I0101 10:22:33.123456 7 a.go:1]x",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_a_format_has_no_fields(line: str) -> None:
@@ -126,6 +129,34 @@ def test_time_level_message(line: str, level: str | None, message: str) -> None:
     text = line.replace("\n", "\\n")
     (event,) = parse_body(f'{{"log":"{text}"}}'.encode(), kind=BodyKind.NDJSON, received_at=NOW).events
     assert (event.level, event.message, event.raw) == (level, message, line.encode())
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "I0101 10:22:33.123456   12345 file.go:123] started",
+            {"level": "INFO", "message": "started", "attributes": {"pid": "12345", "caller": "file.go:123"}},
+        ),
+        (
+            'E1231 10:22:33.123456       1 pkg/reflector.go:9] "Failed" err="x] y"',
+            {
+                "level": "ERROR",
+                "message": '"Failed" err="x] y"',
+                "attributes": {"pid": "1", "caller": "pkg/reflector.go:9"},
+            },
+        ),
+        (
+            "F0101 10:22:33.123456 7 a.go:1] a=b c=d",
+            {"level": "FATAL", "message": "a=b c=d", "attributes": {"pid": "7", "caller": "a.go:1"}},
+        ),
+        ("W0101 10:22:33.123456 7 a.go:1] ", {"level": "WARN", "attributes": {"pid": "7", "caller": "a.go:1"}}),
+        ("W0101 10:22:33.123456 7 a.go:1]", {"level": "WARN", "attributes": {"pid": "7", "caller": "a.go:1"}}),
+    ],
+)
+def test_klog(line: str, expected: dict[str, Any]) -> None:
+    assert said(line) == expected
+    assert read(line).timestamp % 1_000_000 == 123_456
 
 
 @pytest.mark.parametrize(
