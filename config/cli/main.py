@@ -8,6 +8,9 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command, get_group
 
+from config.cli.terminal import fail
+from tailsvc.errors import StorageUnavailable
+
 # In which module each is: as a function of that name, or as a Typer called `app`.
 _MODULES = {
     "up": "up",
@@ -49,6 +52,26 @@ class _Commands(Mapping[str, TyperCommand | TyperGroup]):
 class _Group(TyperGroup):
     def __init__(self, **given: Any) -> None:
         super().__init__(**{**given, "commands": _Commands()})
+
+    def invoke(self, ctx: Any) -> Any:
+        """A database that is away is told in a sentence, whichever command meets it."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if not _is_of_the_database(error):
+                raise
+            why = " ".join(str(error).split()).rstrip(".?")
+            fail(f"The database does not answer: {why}. `tailsvc doctor` says what to do.")
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """By name: most commands have no use for Django."""
+    if isinstance(error, StorageUnavailable):
+        return True
+    return type(error).__module__ == "django.db.utils" and type(error).__name__ in {
+        "OperationalError",
+        "InterfaceError",
+    }
 
 
 def _alone(command: Callable[..., None]) -> typer.Typer:

@@ -1,5 +1,8 @@
 """What can be said about commands without a running service."""
 
+import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,8 +15,10 @@ from config.cli import app
 from config.cli.options import duration, one_of
 from config.cli.terminal import printable
 from config.cli.up import behind, welcome_text
+from config.runtime.environment import CODE
 from config.runtime.home import Home
 from tailsvc.version import __version__
+from tests.runtime.instances import environment
 
 
 @pytest.fixture
@@ -99,6 +104,24 @@ def test_commands_without_a_running_service_say_how_to_start_one(
     assert "tailsvc up" in result.stderr
     assert str(tmp_path / "home") in result.stderr
     assert not (tmp_path / "home").exists()
+
+
+def test_a_database_that_is_away_is_told_in_a_sentence(tmp_path: Path) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://x:secret@127.0.0.1:1/x", "TAILSVC_SECRET_KEY": "x"}
+    done = subprocess.run(
+        [sys.executable, "-c", "from config.cli import app; app()", "check", "--home", str(tmp_path)],
+        cwd=CODE,
+        env=environment({**nowhere, "TAILSVC_DATABASE_POOL": "0"}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert re.fullmatch(
+        r"The database does not answer: connection .+ Connection refused .+\. `tailsvc doctor` says what to do\.\n",
+        done.stderr,
+    )
+    assert "secret" not in done.stderr
 
 
 @pytest.mark.parametrize(
