@@ -17,8 +17,8 @@ from apps.engine import store
 from apps.http import metrics
 from apps.streams.models import Stream
 from apps.streams.services import RESTORABLE_FOR
-from tailsvc.errors import StorageUnavailable
-from tailsvc.storage.base import StreamRef, StreamSize
+from tailsvc.errors import StorageUnavailable, StorageUnreachable
+from tailsvc.storage.base import Progress, StreamRef, StreamSize
 
 # A run gives way to the next after this long, so that a stream that never rests does not hold up the others.
 _RUN_SECONDS = 20.0
@@ -85,12 +85,14 @@ def sizes(streams: Iterable[Stream]) -> dict[int, StreamSize]:
     return found
 
 
-def problems(stream: Stream, *, now: datetime) -> list[str]:
-    """What is wrong with what the stream holds."""
+def problems(stream: Stream, *, now: datetime, progress: Progress) -> list[str]:
+    """What is wrong with what the stream holds. Raises StorageUnreachable."""
     if stream.deleted_at is not None and stream.deleted_at <= now - RESTORABLE_FOR:
         return []  # it is being purged, in several steps: half of it may be gone
     try:
-        return store().check(stream.ref)
+        return store().check(stream.ref, progress=progress)
+    except StorageUnreachable:
+        raise
     except StorageUnavailable as error:
         return [f"Not checked: {error}"]
 

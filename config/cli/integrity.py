@@ -1,6 +1,7 @@
 """`tailsvc check`: is everything that was stored still there, once, and readable?"""
 
 from datetime import UTC, datetime
+from functools import partial
 
 import typer
 
@@ -28,8 +29,13 @@ def _check(team: str | None, name: str | None, show: Progress) -> tuple[int, int
 
     streams, problems = chosen(team, name), 0
     for nth, stream in enumerate(streams, 1):
-        show(f"Checking {label(stream)} ({nth:,} of {len(streams):,})")
-        for problem in services.problems(stream, now=datetime.now(UTC)):
+        doing = f"Checking {label(stream)} ({nth:,} of {len(streams):,})"
+        show(doing)
+        for problem in services.problems(stream, now=datetime.now(UTC), progress=partial(_show_pieces, show, doing)):
             say(f"{label(stream)}: {problem}")
             problems += 1
     return len(streams), problems
+
+
+def _show_pieces(show: Progress, doing: str, done: int, of: int) -> None:
+    show(f"{doing}: {done:,} of {counted(of, 'piece')}")

@@ -20,7 +20,7 @@
 - **Times** are microseconds since 1970-01-01 UTC and come in as arguments.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 from uuid import UUID
@@ -114,6 +114,10 @@ class Tip(NamedTuple):
     last_id: int
 
 
+# Told now and then how much is done, and of how much.
+Progress = Callable[[int, int], None]
+
+
 class EventStore(Protocol):
     def open(self, stream: StreamRef) -> None:
         """Give the stream a head, if it has none."""
@@ -189,9 +193,10 @@ class EventStore(Protocol):
     def waiting(self, *, now: int) -> list[StreamRef]:
         """The streams for which `compact` or `erase` is due, those that wait longest first."""
 
-    def check(self, stream: StreamRef) -> list[str]:
+    def check(self, stream: StreamRef, *, progress: Progress = lambda _done, _of: None) -> list[str]:
         """What is wrong with the stream's pieces, in words; nothing where each id lies in exactly one, readable piece.
 
+        Every piece is read whole, one after the other; `progress` is told how many are.
         What cannot be read is set apart: later reads name it in `incomplete` and do not try again. What can be read
         again is taken back.
         """

@@ -13,7 +13,18 @@ from tailsvc.events import StoredEvent, by_name
 from tailsvc.facets import facet_text, top
 from tailsvc.filters import matches, value_of
 from tailsvc.queries import Direction, Facets, Head, Histogram, Page, Position, Scan, Selection, Split
-from tailsvc.storage.base import Appended, Batch, KeptRejection, Outcome, Replayed, RetryKey, StreamRef, StreamSize, Tip
+from tailsvc.storage.base import (
+    Appended,
+    Batch,
+    KeptRejection,
+    Outcome,
+    Progress,
+    Replayed,
+    RetryKey,
+    StreamRef,
+    StreamSize,
+    Tip,
+)
 from tailsvc.storage.stretch import Stretch
 
 
@@ -156,7 +167,7 @@ class MemoryEventStore:
     def waiting(self, *, now: int) -> list[StreamRef]:
         return []
 
-    def check(self, stream: StreamRef) -> list[str]:
+    def check(self, stream: StreamRef, *, progress: Progress = lambda _done, _of: None) -> list[str]:
         return []
 
     def sizes(self, streams: Sequence[StreamRef]) -> dict[int, StreamSize]:

@@ -1,5 +1,6 @@
 """Payloads that cannot be read: the rest is answered, what is missing is named, and nothing dies of it."""
 
+import re
 from collections.abc import Iterator
 from zlib import crc32
 
@@ -345,6 +346,35 @@ def test_parts_that_lie_in_each_other_s_place_are_told(store: PostgresEventStore
     query(f"UPDATE log_segment_part SET part = part - 10 WHERE segment_id = {broken} AND part > 2")
     (problem,) = store.check(stream)
     assert "in the place of another" in problem
+
+
+@pytest.mark.parametrize("compact", [False, True], ids=["recent", "segment"])
+def test_a_piece_that_does_not_have_all_bytes_that_came_is_told(store: PostgresEventStore, compact: bool) -> None:
+    stream = three_pieces(store, compact=compact)
+    second = catalogue(stream)[1][0]
+    query(f"UPDATE log_segment SET raw_bytes = raw_bytes + 1 WHERE segment_id = {second}")
+    (problem,) = store.check(stream)
+    assert re.fullmatch(
+        rf"Lines have changed: .+ {second} \(ids 101 to 200\): its lines have 1590 bytes; 1591 came\.", problem
+    )
+
+
+def test_events_that_do_not_lie_in_the_order_of_reading_are_told(
+    store: PostgresEventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tailsvc.storage.postgres.append.MOST_BUNDLED", 400)
+    monkeypatch.setattr("tailsvc.segments.bundle.sorted", list, raising=False)
+    stream = open_stream(store)
+    append([*lines(100), *lines(100)], stream, store)
+    (problem,) = store.check(stream)
+    assert problem.startswith("Events do not lie in the order of time: recent block")
+
+
+def test_how_much_is_read_is_told(store: PostgresEventStore) -> None:
+    stream = three_pieces(store, compact=True)
+    told: list[tuple[int, int]] = []
+    assert store.check(stream, progress=lambda done, of: told.append((done, of))) == []
+    assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_few_events_of_a_large_body_can_be_read_back(

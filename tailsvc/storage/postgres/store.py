@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tailsvc.errors import KeyReused, UnknownStream
 from tailsvc.events import StoredEvent
 from tailsvc.queries import Facets, Head, Histogram, Page, Scan, Selection, Split
-from tailsvc.storage.base import Batch, KeptRejection, Outcome, Replayed, RetryKey, StreamRef, StreamSize, Tip
+from tailsvc.storage.base import Batch, KeptRejection, Outcome, Progress, Replayed, RetryKey, StreamRef, StreamSize, Tip
 from tailsvc.storage.postgres import checking, compaction, deleting, upkeep
 from tailsvc.storage.postgres.append import append, find_keys, outcome_of_key
 from tailsvc.storage.postgres.blocks import Books
@@ -123,9 +123,9 @@ class PostgresEventStore:
         with self._pools.maintenance() as connection:
             return compaction.waiting(connection, now)
 
-    def check(self, stream: StreamRef) -> list[str]:
+    def check(self, stream: StreamRef, *, progress: Progress = lambda _done, _of: None) -> list[str]:
         with self._pools.maintenance() as connection:
-            return checking.check(connection, stream)
+            return checking.check(connection, stream, progress)
 
     def sizes(self, streams: Sequence[StreamRef]) -> dict[int, StreamSize]:
         if not streams:
