@@ -13,11 +13,13 @@ TailsvcError
 ├── CursorExpired           the cursor's position lies behind retention, or the stream was restored
 ├── KeyReused               an idempotency key came again with another body
 ├── TooManyDeletions        as many deletions wait to be carried out as a stream may have; try again later
+├── FilterTooCostly         a follower's filter takes so long that others would wait for it
 ├── TooManyFollowers        as many follow as the team's plan allows; close one, or try again
 ├── UnknownStream           the stream has no head: it was never opened, or is purged
 ├── BrokenSegment           stored bytes cannot be read; what else is there can
 │   └── UnknownFormat       a newer version wrote them
 └── StorageUnavailable      the database did not answer in time; try again later
+    ├── TookTooLong         a read went over its deadline
     ├── StorageUnreachable  there is no connection to it: whoever asks next waits for one as long
     └── OutcomeUnknown      the connection died inside a commit and the outcome could not be had
 """
@@ -83,6 +85,10 @@ class TooManyDeletions(TailsvcError):
     pass
 
 
+class FilterTooCostly(TailsvcError):
+    pass
+
+
 class TooManyFollowers(TailsvcError):
     pass
 
@@ -100,6 +106,10 @@ class UnknownFormat(BrokenSegment):
 
 
 class StorageUnavailable(TailsvcError):
+    pass
+
+
+class TookTooLong(StorageUnavailable):
     pass
 
 

@@ -54,6 +54,9 @@ TAIL_LINES = 10_000
 READ_BYTES = 16 * MIB
 # A query that runs longer is one that nobody waits for, and it keeps a thread from others.
 READ_SECONDS = 30.0
+# What a follower's filter may take of one stretch, in seconds of its thread's own: few threads do that for all who
+# follow. The longest line is searched within one, however it is written; a pattern of a thousand `_` takes ten.
+FOLLOW_SECONDS = 4.0
 
 # A histogram is drawn: more buckets than a wide screen has columns help nobody, and each is counted and sent.
 HISTOGRAM_BUCKETS = 5_000

@@ -9,7 +9,7 @@ import structlog
 
 from apps.accounts.api import in_http
 from apps.http.problems import problem_of, unforeseen
-from apps.tail.ends import Ended, RightsEnded, ServerStopping, StreamDeleted
+from apps.tail.ends import Ended, RightsEnded, ServerStopping, StreamDeleted, TooCostly
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +42,7 @@ _CODES = {status: code for code, status in _HTTP.items()} | {406: Code.INVALID_A
 _ENDS = {
     StreamDeleted: Code.NOT_FOUND,
     RightsEnded: Code.PERMISSION_DENIED,
+    TooCostly: Code.RESOURCE_EXHAUSTED,
     ServerStopping: Code.UNAVAILABLE,
 }
 

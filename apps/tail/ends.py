@@ -1,5 +1,7 @@
 """Why a follower ends. Each dialect says it in its own form."""
 
+from tailsvc.errors import FilterTooCostly
+
 
 class Ended(Exception):
     """`reason` is for programs, the text for people."""
@@ -33,6 +35,15 @@ class TooSlow(Ended):
 
     def __init__(self) -> None:
         super().__init__("The client did not read what it was sent.")
+
+
+class TooCostly(Ended):
+    """The text is the engine's."""
+
+    reason = "filter_too_costly"
+
+    def __init__(self, error: FilterTooCostly) -> None:
+        super().__init__(str(error))
 
 
 class ServerStopping(Ended):

@@ -18,7 +18,7 @@ from apps.accounts.lookups import CallerKey, abilities_of, key_of
 from apps.engine import store
 from apps.http import metrics
 from apps.streams.lookups import those_that_live
-from apps.tail.ends import Ended, RightsEnded, ServerStopping, StreamDeleted
+from apps.tail.ends import Ended, RightsEnded, ServerStopping, StreamDeleted, TooCostly
 from apps.tail.hints import Listener, teller
 from apps.tail.quota import Quota
 from tailsvc.filters import Filter
@@ -57,7 +57,7 @@ class Following:
     """All followers of one event loop."""
 
     def __init__(self) -> None:
-        self._hub = Hub(store(), poll_seconds=self._poll_seconds)
+        self._hub = Hub(store(), poll_seconds=self._poll_seconds, too_costly=TooCostly)
         self._quota = Quota(settings.REDIS_URL)
         self._standing: dict[Endable, _Standing] = {}
         self._looking: asyncio.Task[None] | None = None

@@ -15,7 +15,7 @@ from config.cli.shipping import back_off
 _TIMEOUT = httpx.Timeout(45.0, connect=10.0)
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
 # These ends are final; after any other it is worth connecting again.
-_FINAL = {"stream_deleted", "rights_ended"}
+_FINAL = {"stream_deleted", "rights_ended", "filter_too_costly"}
 
 
 class Over(Exception):

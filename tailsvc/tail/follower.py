@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from tailsvc.errors import StorageUnavailable
+from tailsvc.errors import FilterTooCostly, StorageUnavailable
 from tailsvc.filters import Filter
 from tailsvc.storage.base import EventStore
 from tailsvc.storage.stretch import Stretch
 from tailsvc.tail.starting import Start
-from tailsvc.tail.watch import RETRY_SECONDS, InThread, Pace, Render, Shared, Watch, render_stretch
+from tailsvc.tail.watch import RETRY_SECONDS, Pace, Render, Shared, Watch, render_stretch
 
 T = TypeVar("T")
+# With what a follower ends whose filter takes too long.
+TooCostly = Callable[[FilterTooCostly], Exception]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ class Follower(Generic[T]):
         condition: Filter,
         render: "Render[T]",
         *,
-        in_thread: "InThread[Any]",
         leave: Callable[["Follower[Any]"], None],
+        too_costly: "TooCostly",
     ) -> None:
         self.after = start.after
         self.epoch = start.epoch
@@ -54,8 +56,8 @@ class Follower(Generic[T]):
         self._start = start
         self._condition = condition
         self._render = render
-        self._in_thread = in_thread
         self._leave = leave
+        self._too_costly = too_costly
         self._pace = Pace()
         self._ending: Exception | None = None
 
@@ -75,7 +77,8 @@ class Follower(Generic[T]):
     async def next(self, seconds: float) -> Chunk[T] | None:
         """The next chunk; None after so many seconds in which nothing came that matches.
 
-        Raises what `end` was given. Waits for the database where it is away.
+        Raises what `end` was given, and what `too_costly` made where its filter takes too long. Waits for the database
+        where it is away.
         """
         until = time.monotonic() + seconds
         while True:
@@ -97,6 +100,9 @@ class Follower(Generic[T]):
                 return await self._take_shared(shared)
             if self.after < self._watch.tip.last_id:
                 return await self._read()
+        except FilterTooCostly as error:
+            self.end(self._too_costly(error))
+            return None
         except StorageUnavailable:
             seconds = min(seconds, RETRY_SECONDS)
         await self._watch.wait(seconds)
@@ -112,7 +118,7 @@ class Follower(Generic[T]):
 
     async def _read(self) -> Chunk[T]:
         """For itself: what lies behind it is not, or no longer, among what was read for all."""
-        stretch, events, made = await self._in_thread(self._read_in_thread)
+        stretch, events, made = await self._watch.in_thread(self._read_in_thread)
         if stretch.head.epoch != self.epoch:
             self._watch.hint()
             raise StorageUnavailable("The stream was restored; the watch is about to notice.")

@@ -10,7 +10,7 @@ import structlog
 
 from tailsvc.filters import Filter
 from tailsvc.storage.base import EventStore, StreamRef, Tip
-from tailsvc.tail.follower import Follower
+from tailsvc.tail.follower import Follower, TooCostly
 from tailsvc.tail.starting import Start
 from tailsvc.tail.watch import Render, Watch
 
@@ -27,11 +27,13 @@ class Hub:
     """Made and used on one event loop; `hint` alone may be called from any thread.
 
     `poll_seconds()` is asked before each look at the streams' heads: often where no hints arrive, seldom where they do.
+    `too_costly` makes what a follower raises whose filter takes too long.
     """
 
-    def __init__(self, store: EventStore, *, poll_seconds: Callable[[], float]) -> None:
+    def __init__(self, store: EventStore, *, poll_seconds: Callable[[], float], too_costly: TooCostly) -> None:
         self._store = store
         self._poll_seconds = poll_seconds
+        self._too_costly = too_costly
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="tail")
         self._beginning = ThreadPoolExecutor(BEGINNING_THREADS, thread_name_prefix="tail-begin")
@@ -70,8 +72,8 @@ class Hub:
             start,
             condition,
             render,
-            in_thread=self.in_thread,
             leave=lambda one: self._leave(one, watch),
+            too_costly=self._too_costly,
         )
         self._followers.add(follower)
         watch.hint()  # since the start was looked up, something may have come

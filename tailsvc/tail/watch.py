@@ -9,7 +9,9 @@ from uuid import UUID
 
 import structlog
 
-from tailsvc.errors import StorageUnavailable, UnknownStream
+from tailsvc import limits
+from tailsvc.deadlines import Deadline
+from tailsvc.errors import FilterTooCostly, StorageUnavailable, TookTooLong, UnknownStream
 from tailsvc.events import StoredEvent
 from tailsvc.filters import Filter
 from tailsvc.storage.base import EventStore, StreamRef, Tip
@@ -72,7 +74,14 @@ class Shared:
 
 
 def render_stretch(stretch: Stretch, condition: Filter, render: "Render[T]") -> tuple[int, T]:
-    found = stretch.matching(condition)
+    """Raises FilterTooCostly."""
+    try:
+        with Deadline(limits.FOLLOW_SECONDS, time.thread_time).holds():
+            found = stretch.matching(condition)
+    except TookTooLong as error:
+        raise FilterTooCostly(
+            "The filter takes too long on the lines of this stream; narrow it, or search instead."
+        ) from error
     return len(found), render(stretch.head.epoch, found)
 
 
@@ -83,8 +92,8 @@ class Watch:
         self.stream = stream
         self.tip = tip
         self.followers = 0
+        self.in_thread = in_thread
         self._store = store
-        self._in_thread = in_thread
         self._kept: deque[Shared] = deque()
         self._moved = asyncio.Event()
         self._dirty = False
@@ -143,7 +152,7 @@ class Watch:
     async def _read_once(self) -> bool:
         after, most = self.tip.last_id, self._pace.most
         try:
-            stretch = await self._in_thread(lambda: self._store.stretch(self.stream, after, most=most))
+            stretch = await self.in_thread(lambda: self._store.stretch(self.stream, after, most=most))
         except UnknownStream:
             return True  # purged; those who follow are told by whoever deleted it
         except StorageUnavailable as error:
@@ -163,7 +172,7 @@ class Watch:
             return
         self._dirty |= stretch.upto < head.last_id
         if stretch.upto > stretch.after:
-            self._kept.append(Shared(stretch, self._in_thread))
+            self._kept.append(Shared(stretch, self.in_thread))
             if len(self._kept) > KEPT_STRETCHES:
                 self._kept.popleft()
             self.tip = Tip(head.epoch, stretch.upto)

@@ -11,7 +11,7 @@ import pytest
 from tailsvc import limits
 from tailsvc.errors import StorageUnavailable
 from tailsvc.events import Event, StoredEvent
-from tailsvc.filters import EVERYTHING, Filter, OneOf
+from tailsvc.filters import EVERYTHING, Filter, Like, OneOf
 from tailsvc.queries import Selection
 from tailsvc.storage.base import Batch, StreamRef
 from tailsvc.storage.memory import MemoryEventStore
@@ -21,6 +21,12 @@ from tailsvc.tail.places import Place, read_place, write_place
 from tests.factories.events import NOW
 
 STREAM = StreamRef(1, 1)
+
+
+class TooCostly(Exception):
+    pass
+
+
 ERRORS = OneOf("level", ("ERROR",))
 
 
@@ -55,7 +61,7 @@ class Store(MemoryEventStore):
 def run(story: Callable[[Store, Hub], Awaitable[None]], *, poll_seconds: float = 60) -> None:
     async def main() -> None:
         store = Store()
-        hub = Hub(store, poll_seconds=lambda: poll_seconds)
+        hub = Hub(store, poll_seconds=lambda: poll_seconds, too_costly=TooCostly)
         try:
             await asyncio.wait_for(story(store, hub), 20)
         finally:
@@ -125,6 +131,27 @@ def test_followers_with_filters_are_told_what_matches() -> None:
         hub.hint([1])
         while errors.after < 4:
             assert await errors.next(0.1) is None
+
+    run(story)
+
+
+def test_a_filter_that_takes_too_long_ends_its_follower_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "FOLLOW_SECONDS", 0.05)
+
+    async def story(store: Store, hub: Hub) -> None:
+        hostile = [begin(store, hub, Like("path", "%" + "_a" * 2_000 + "b%")) for _ in range(2)]
+        late = begin(store, hub, Like("path", "%" + "_a" * 2_001 + "b%"), Start(0, store.head(STREAM).epoch))
+        others = [begin(store, hub), begin(store, hub, Like("path", "aaa%"))]
+        store.append(STREAM, [Batch([Event(NOW, b"x", path="a" * (8 << 20))])], now=NOW)
+        hub.hint([1])
+        for follower in (*hostile, late):
+            for _ in range(2):  # whoever asks again is told the same
+                with pytest.raises(TooCostly, match="narrow it"):
+                    await follower.next(5)
+        assert [await collect(follower, 1) for follower in others] == [[1], [1]]
+        store.add(1)
+        hub.hint([1])
+        assert [await collect(others[0], 2), others[1].after] == [[2], 1]
 
     run(story)
 

@@ -12,6 +12,7 @@ from apps.accounts.scope import maintenance
 from apps.engine import store
 from apps.http import streaming
 from apps.tail import following
+from tailsvc import limits
 from tailsvc.events import Event
 from tailsvc.filters import EVERYTHING
 from tailsvc.queries import Selection
@@ -260,6 +261,27 @@ def test_who_may_not_read_any_more_is_cut_off(world: World, lose: Callable[[Worl
             await asyncio.to_thread(lose, world)
             assert json.loads((await event(answer))["data"])["reason"] == "rights_ended"
             assert await answer.all() == b""
+
+    run(story)
+
+
+@pytest.mark.parametrize("form", ["text/event-stream", "application/x-ndjson"])
+def test_a_filter_that_takes_too_long_ends_its_tail_and_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    monkeypatch.setattr(limits, "FOLLOW_SECONDS", 0)
+
+    async def story() -> None:
+        costly = opened(tail(world, "?query=one"), token=world.token, headers={"accept": form})
+        async with opened(tail(world), token=world.token) as other, costly as answer:
+            if form == "text/event-stream":
+                await answer.lines(3)
+            await ingest(world, "one")
+            said = (await answer.all()).decode()
+            assert said.startswith("event: end\ndata: " if form == "text/event-stream" else '{"end":')
+            told = json.loads(said.partition("data: ")[2] or said)
+            assert (told.get("end") or told)["reason"] == "filter_too_costly"
+            assert await messages(other, 1) == ["one"]
 
     run(story)
 
