@@ -32,6 +32,10 @@ class Selection:
     # Events with a greater id came after the walk began: the tail's business, not this walk's.
     as_of: int | None = None
 
+    def overlaps(self, first: int, last: int) -> bool:
+        """Whether the window holds some of these microseconds, both ends inclusive."""
+        return (self.start is None or last >= self.start) and (self.end is None or first <= self.end)
+
 
 @dataclass(frozen=True, slots=True)
 class Scan:

@@ -18,7 +18,7 @@ Rows = npt.NDArray[np.intp]
 Numbers = npt.NDArray[Any]  # int64 or float64
 
 
-_SEPARATOR = "\x00"  # stands in no text of an event
+SEPARATOR = "\x00"  # stands in no text of an event
 _NOT = np.zeros(1, np.bool_)
 
 
@@ -76,7 +76,7 @@ class Text:
     def may_hold(self, needle: str) -> bool:
         """Whether a value can contain the folded needle, as far as is known without decoding."""
         alphabet = None if self._deferred is None else self._deferred.alphabet
-        return alphabet is None or alphabet.issuperset(needle)
+        return alphabet is None or alphabet.issuperset(needle.strip(SEPARATOR))
 
     def holding(self, needle: str) -> Sequence[int]:
         """The places of the values in which the folded needle occurs, in any case."""
@@ -174,23 +174,25 @@ class Number:
 
 
 def joined(values: Sequence[str]) -> str:
-    """All values as one folded text: most searches find nothing in it, and are done."""
-    return upper(_SEPARATOR.join(values))
+    """All values as one folded text, each between separators: most searches find nothing in it, and are done."""
+    return upper(f"{SEPARATOR}{SEPARATOR.join(values)}{SEPARATOR}")
 
 
 def places_in(text: str, needle: str) -> Sequence[int]:
-    """Which of the values that are joined in `text` hold the needle."""
+    """Which of the values that are joined in `text` hold the needle.
+
+    A separator at its beginning or end stands for that of a value.
+    """
     found: list[int] = []
-    place = start = 0
+    anchored = needle.startswith(SEPARATOR)
+    place, counted = -1, 0
     at = text.find(needle)
     while at >= 0:
-        place += text.count(_SEPARATOR, start, at)
+        inside = at + anchored
+        place += text.count(SEPARATOR, counted, inside)
         found.append(place)
-        end = text.find(_SEPARATOR, at)
-        if end < 0:
-            break
-        place, start = place + 1, end + 1
-        at = text.find(needle, start)
+        counted = text.find(SEPARATOR, inside)
+        at = text.find(needle, counted)
     return found
 
 

@@ -88,7 +88,7 @@ class Frame:
         if templates is None:
             return found
         codes = templates.codes[rows]
-        numbers = np.arange(len(self))[rows]
+        numbers = np.arange(len(self))[rows] if isinstance(rows, slice) else rows
         for code in np.unique(codes).tolist():
             if code:
                 places = np.flatnonzero(codes == code)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate, chain
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -9,12 +10,12 @@ import numpy as np
 from tailsvc.errors import BrokenSegment
 from tailsvc.segments.bundle import BUNDLE, Bundle, frame_of_bundles, read_bundle
 from tailsvc.segments.column_codec import dictionary_of, unpack_codes, unpack_numbers
-from tailsvc.segments.columns import Codes, Column, Deferred, Text, joined, places_in
+from tailsvc.segments.columns import Codes, Column, Deferred, Number, Text, join_numbers, places_in
 from tailsvc.segments.dictionary import Dictionary
 from tailsvc.segments.encode import part_of
 from tailsvc.segments.frame import Frame, Times
 from tailsvc.segments.packing import Unpacker
-from tailsvc.segments.values import alphabet_of, count_of, unpack_values
+from tailsvc.segments.values import alphabet_of, count_of, unpack_joined, unpack_values
 
 T = TypeVar("T")
 Load = Callable[[int], bytes]  # a part's blob by its number
@@ -63,11 +64,13 @@ class Segment:
         for number in range(self._parts):
             self._part(number)
 
-    def frame(self, group: int) -> Frame:
+    def frame(self, *groups: int) -> Frame:
+        """The rows of these row groups, at least one; of several, a text column may have equal values."""
         if BUNDLE in self._part(0).header:
             return self.kept((BUNDLE,), lambda: frame_of_bundles([self.bundle()]))  # type: ignore[list-item]
-        ids, times = self.kept(("order", group), lambda: self._order(group))
-        return Frame(ids, times, _LazyColumns(self, group))
+        orders = [self._order(group) for group in groups]
+        ids, times = orders[0] if len(orders) == 1 else map(np.concatenate, zip(*orders, strict=True))
+        return Frame(ids, times, _LazyColumns(self, groups))
 
     def bundle(self) -> Bundle | None:
         """None for one that has columns."""
@@ -81,14 +84,20 @@ class Segment:
         """Of all columns. Needs every part's header."""
         return [name for part in range(self._parts) for name in self._part(part).header["columns"]]
 
-    def column(self, name: str, group: int) -> Column | None:
+    def column(self, name: str, groups: Sequence[int]) -> Column | None:
         described = self._described(name)
         if described is None:
             return None
-        unpacker, count = self._part(part_of(name, self._parts)), self.groups[group]
         if "numbers" in described:
-            return self.kept((name, group), lambda: unpack_numbers(unpacker, described, group, count))
-        return Text(_StoredText(self, unpacker, name, described, group))
+            numbers = [self._numbers(name, described, group) for group in groups]
+            return numbers[0] if len(numbers) == 1 else join_numbers(numbers, numbers[0].values.dtype)
+        unpacker = self._part(part_of(name, self._parts))
+        stored = [_StoredText(self, unpacker, name, described, group) for group in groups]
+        return Text(stored[0] if len(stored) == 1 else _JoinedText(stored, shared="own" not in described))
+
+    def _numbers(self, name: str, described: dict[str, Any], group: int) -> Number:
+        unpacker, count = self._part(part_of(name, self._parts)), self.groups[group]
+        return self.kept((name, group), lambda: unpack_numbers(unpacker, described, group, count))
 
     def _described(self, name: str) -> dict[str, Any] | None:
         columns: Mapping[str, dict[str, Any]] = self._part(part_of(name, self._parts)).header["columns"]
@@ -116,6 +125,9 @@ class Segment:
         return found
 
     def _order(self, group: int) -> tuple[Times, Times]:
+        return self.kept(("order", group), lambda: self._unpacked_order(group))
+
+    def _unpacked_order(self, group: int) -> tuple[Times, Times]:
         part, count = self._part(0), self.groups[group]
         order = part.header["order"][group]
         times = np.full(count, order["first"], np.int64)
@@ -150,7 +162,9 @@ class _StoredText(Deferred):
         return alphabet_of(self._dictionary)
 
     def values(self) -> Sequence[str]:
-        return self._segment.kept((self._name, self._of_group, "values"), lambda: Dictionary(self._decoded()))
+        return self._segment.kept(
+            (self._name, self._of_group, "values"), lambda: Dictionary(unpack_values(self._unpacker, self._dictionary))
+        )
 
     def codes(self) -> Codes:
         count = self._segment.groups[self._group]
@@ -163,10 +177,48 @@ class _StoredText(Deferred):
         return self._segment.kept(key, lambda: places_in(self._folded(), needle))
 
     def _folded(self) -> str:
-        return self._segment.kept((self._name, self._of_group, "folded"), lambda: joined(self._decoded()))
+        return self._segment.kept((self._name, self._of_group, "folded"), self._joined)
 
-    def _decoded(self) -> list[str]:
-        return unpack_values(self._unpacker, self._dictionary)
+    def _joined(self) -> str:
+        return unpack_joined(self._unpacker, self._dictionary)
+
+
+class _JoinedText(Deferred):
+    """The same column in several row groups, one after the other."""
+
+    __slots__ = ("_dictionaries", "_groups", "_starts")
+
+    def __init__(self, groups: Sequence[_StoredText], *, shared: bool) -> None:
+        self._groups = groups
+        self._dictionaries = groups[:1] if shared else groups
+        # Where in all the values those of each group begin.
+        sizes = [0 if shared else group.distinct for group in groups]
+        self._starts = [*accumulate(sizes[:-1], initial=0)]
+
+    @property
+    def distinct(self) -> int:
+        return sum(each.distinct for each in self._dictionaries)
+
+    @property
+    def alphabet(self) -> frozenset[str] | None:
+        first, *others = (each.alphabet for each in self._dictionaries)
+        return first if all(other == first for other in others) else None
+
+    def values(self) -> Sequence[str]:
+        if len(self._dictionaries) == 1:
+            return self._dictionaries[0].values()
+        return [*chain.from_iterable(each.values() for each in self._dictionaries)]
+
+    def codes(self) -> Codes:
+        found = [group.codes() for group in self._groups]
+        if self._starts[-1]:
+            moved = zip(self._starts, found, strict=True)
+            found = [np.where(codes, codes.astype(np.int32) + start, 0) for start, codes in moved]
+        return np.concatenate(found)
+
+    def holding(self, needle: str) -> Sequence[int]:
+        starts = zip(self._starts, self._dictionaries, strict=False)
+        return [start + place for start, each in starts for place in each.holding(needle)]
 
 
 def _guarded(make: Callable[[], T]) -> T:
@@ -178,11 +230,11 @@ def _guarded(make: Callable[[], T]) -> T:
 
 
 class _LazyColumns(Mapping[str, Column]):
-    """The columns of one row group, decoded when they are asked for."""
+    """The columns of some row groups, decoded when they are asked for."""
 
-    def __init__(self, segment: Segment, group: int) -> None:
+    def __init__(self, segment: Segment, groups: Sequence[int]) -> None:
         self._segment = segment
-        self._group = group
+        self._groups = groups
         self._held: dict[str, Column | None] = {}
 
     def __getitem__(self, name: str) -> Column:
@@ -193,7 +245,7 @@ class _LazyColumns(Mapping[str, Column]):
 
     def get(self, name: str, default: Any = None) -> Any:
         if name not in self._held:
-            self._held[name] = self._segment.column(name, self._group)
+            self._held[name] = self._segment.column(name, self._groups)
         column = self._held[name]
         return default if column is None else column
 

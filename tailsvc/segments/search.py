@@ -1,30 +1,31 @@
 """Which rows contain a piece of text: searched in the values and the literals that lines are made of.
 
-A line that has a template is put together from literals and values, so a needle lies in one of them, or reaches over
-a border between two. It can reach over a border only if it holds the character of the literal there; then the rows
-in which a part of the needle is found are answered as possible ones, for the caller to look at one by one.
+A line that has a template is put together from literals and values. A needle lies in one of them, or it begins in one
+and ends in another and covers all that is between: so each way to lay it over a template says what the values there
+must be, end with or begin with, and only distinct values have to be looked at. What that cannot tell is answered as
+possible rows, for the caller to look at one by one.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from tailsvc.filters.nodes import SEARCHED_FIELDS
 from tailsvc.folding import upper
-from tailsvc.segments.columns import Mask, Number, Text, joined, places_in
+from tailsvc.segments.columns import SEPARATOR, Codes, Mask, Number, Text, joined, places_in
 from tailsvc.segments.dictionary import rows_with
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
 from tailsvc.segments.printing import TIMESTAMP, Slot, is_of_numbers, print_numbers, print_texts
-from tailsvc.segments.templates import Template, template_of
+from tailsvc.segments.templates import template_of
 
-_CUT = "\x00"  # stands in no text of an event
-_IN_NUMBERS = frozenset("0123456789.-+EINFA")
+_IN_NUMBERS = frozenset("0123456789.-+E" + SEPARATOR)
+_NO_NUMBERS = (f"{SEPARATOR}INF{SEPARATOR}", f"{SEPARATOR}-INF{SEPARATOR}", f"{SEPARATOR}NAN{SEPARATOR}")
 _IN_TIMES = frozenset("0123456789-:T ./,") | frozenset("JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC")
-
-
 _SHAPES = {**{ord(each): "0" for each in "0123456789"}, **{ord(each): "A" for each in _IN_TIMES if each.isalpha()}}
+# Ways to lay a needle over one template that are looked at. A whole pasted line has tens; a thousand blanks, millions.
+_MOST_WAYS = 500
 
 
 class Found(NamedTuple):
@@ -35,13 +36,28 @@ class Found(NamedTuple):
 def rows_containing(frame: Frame, needle: str) -> Found:
     """Where the folded needle occurs in the raw line or in one of the searched fields."""
     search = _Search(frame)
-    sure, possible = search.whole(RAW, needle)
-    for name in SEARCHED_FIELDS:
-        found = search.whole(name, needle)
-        if found.possible.any():
-            sure, possible = sure | found.sure, possible | found.possible
+    sure, possible = search.everywhere(needle)
     odd = frame.text(RAW_BYTES)
     return Found(sure, possible if odd is None else possible | odd.present)
+
+
+class _Said(NamedTuple):
+    """A slot's texts, each once, as one; and which of them each row has, or None where they are the rows'."""
+
+    texts: str
+    size: int
+    codes: Codes | None
+
+
+class _Parts(NamedTuple):
+    """A template, folded: a literal, and each slot with the literal behind it. The text's ends are marked."""
+
+    first: str
+    others: tuple[tuple[Slot, str], ...]
+
+
+class _TooManyWays(Exception):
+    pass
 
 
 class _Search:
@@ -53,45 +69,85 @@ class _Search:
         self._everywhere = Found(~nothing, ~nothing)
         self._perhaps = Found(nothing, ~nothing)
         self._memory: dict[tuple[str, Slot], Found] = {}
+        self._said: dict[Slot, _Said] = {}
 
-    def whole(self, name: str, needle: str) -> Found:
+    def everywhere(self, needle: str) -> Found:
+        found = self._nowhere
+        for name in (RAW, *SEARCHED_FIELDS) if SEPARATOR not in needle else ():  # which stands in no text
+            found = self._either(found, self._whole(name, needle))
+        return found
+
+    def _whole(self, name: str, needle: str) -> Found:
         """In the texts of a column, those that have a template included."""
         plain, templates = self._frame.text(name), self._frame.text(name + TEMPLATE)
-        found = self._nowhere if plain is None else self._all_or_nothing(_in_column(plain, needle))
+        found = self._nowhere if plain is None else self._all_or_nothing(rows_with(plain, needle))
         if templates is None:
             return found
         for code in np.flatnonzero(np.bincount(templates.codes)).tolist():
             if code:
-                told = self._in_template(template_of(templates.values[code - 1]), needle)
+                told = self._in_template(templates.values[code - 1], needle)
                 if told is not self._nowhere:
                     rows = templates.codes == code
                     found = self._either(found, Found(rows & told.sure, rows & told.possible))
         return found
 
-    def _in_template(self, template: Template, needle: str) -> Found:
-        edges = _edges(template)
-        if edges is None:
+    def _in_template(self, spec: str, needle: str) -> Found:
+        parts = _parts(spec)
+        if parts is None:
             return self._perhaps
-        parts = _cut(needle, edges)
-        if parts == [needle]:
-            return self._in_parts(template, needle)
-        if not parts:
-            return self._perhaps
-        found = self._in_parts(template, max(parts, key=len))
-        return found if found is self._nowhere else Found(self._nowhere.sure, found.possible)
-
-    def _in_parts(self, template: Template, needle: str) -> Found:
-        if any(needle in literal for literal in _folded_literals(template.spec)):
+        if needle in parts.first or any(needle in literal for _, literal in parts.others):
             return self._everywhere
         found = self._nowhere
-        for slot in template.slots:
+        for slot, _ in parts.others:
             found = self._either(found, self._in_slot(slot, needle))
+        try:
+            return self._either(found, self._across(parts, needle))
+        except _TooManyWays:
+            return self._perhaps
+
+    def _across(self, parts: _Parts, needle: str) -> Found:
+        """Over several parts."""
+        found, ways = self._nowhere, 0
+        # With so much of the needle up to the end of a literal: in which rows.
+        reached = dict.fromkeys(_sizes_of_ends(parts.first, needle), self._everywhere)
+        for slot, literal in parts.others:
+            here = dict.fromkeys(_sizes_of_ends(literal, needle), self._everywhere)
+            for start, rows in [(0, self._everywhere), *reached.items()]:
+                found = self._either(found, self._ending_in(slot, needle, start, rows))
+                for end, behind in _places_of_literal(literal, needle, start):
+                    ways += 1
+                    if ways > _MOST_WAYS:
+                        raise _TooManyWays
+                    told = self._both(rows, self._covered(slot, needle, start, end))
+                    if behind == len(needle):
+                        found = self._either(found, told)
+                    elif told is not self._nowhere:
+                        here[behind] = self._either(here.get(behind, self._nowhere), told)
+            reached = here
         return found
+
+    def _ending_in(self, slot: Slot, needle: str, start: int, rows: Found) -> Found:
+        """The rest of the needle begins the slot's text."""
+        return self._both(rows, self._in_slot(slot, SEPARATOR + needle[start:])) if start else self._nowhere
+
+    def _covered(self, slot: Slot, needle: str, start: int, end: int) -> Found:
+        """This piece of the needle is the slot's text, or its end where the needle begins in it."""
+        if start == end:
+            return self._perhaps  # no text, or no value
+        return self._in_slot(slot, (SEPARATOR if start else "") + needle[start:end] + SEPARATOR)
 
     def _either(self, one: Found, other: Found) -> Found:
         if one is self._nowhere or other is self._nowhere:
             return other if one is self._nowhere else one
         return Found(one.sure | other.sure, one.possible | other.possible)
+
+    def _both(self, one: Found, other: Found) -> Found:
+        if one is self._everywhere or other is self._everywhere:
+            return other if one is self._everywhere else one
+        if one is self._nowhere or other is self._nowhere:
+            return self._nowhere
+        possible = one.possible & other.possible
+        return Found(one.sure & other.sure, possible) if possible.any() else self._nowhere
 
     def _all_or_nothing(self, rows: Mask | None) -> Found:
         return self._nowhere if rows is None else Found(rows, rows)
@@ -104,72 +160,81 @@ class _Search:
 
     def _look_in_slot(self, slot: Slot, needle: str) -> Found:
         if slot == Slot(MESSAGE):
-            return self.whole(MESSAGE, needle)
-        is_number = slot.column != TIMESTAMP and is_of_numbers(slot.format)
-        if is_number and not _IN_NUMBERS.issuperset(needle):
+            return self._whole(MESSAGE, needle)
+        if slot.column == TIMESTAMP:
+            return self._in_said(slot, needle) if self._may_be_in_time(slot, needle) else self._nowhere
+        if is_of_numbers(slot.format) and not _may_be_in_number(needle):
             return self._nowhere  # without a look at the column
-        column = None if slot.column == TIMESTAMP else self._frame.columns[slot.column]
-        if isinstance(column, Text) and slot.column != MESSAGE:
-            return self._all_or_nothing(_in_column(column, needle, slot.format))
-        if isinstance(column, Number):
-            return self._all_or_nothing(_in_numbers(column, needle, slot.format))
-        if slot.column == TIMESTAMP and not self._may_be_in_time(slot, needle):
-            return self._nowhere
-        places = [*places_in(joined(self._frame.printed(slot)), needle)]
+        column = self._frame.columns[slot.column]
+        if isinstance(column, Text) and slot.column != MESSAGE and not slot.format:
+            return self._all_or_nothing(rows_with(column, needle))
+        return self._in_said(slot, needle)
+
+    def _in_said(self, slot: Slot, needle: str) -> Found:
+        said = self._said.get(slot)
+        if said is None:
+            said = self._said[slot] = self._say(slot)
+        places = [*places_in(said.texts, needle)]
         if not places:
             return self._nowhere
-        rows = np.zeros(len(self._frame), np.bool_)
-        rows[places] = True
-        return Found(rows, rows)
+        chosen = np.zeros(said.size, np.bool_)
+        chosen[places] = True
+        return self._all_or_nothing(chosen if said.codes is None else chosen[said.codes])
+
+    def _say(self, slot: Slot) -> _Said:
+        column = None if slot.column == TIMESTAMP else self._frame.columns[slot.column]
+        if isinstance(column, Number):
+            distinct, codes = np.unique(column.values, return_inverse=True)
+            return _Said(joined(print_numbers(Number(distinct), slot.format)), len(distinct), codes)
+        if isinstance(column, Text) and slot.column != MESSAGE:
+            texts = ["", *print_texts(column.values, slot.format)]
+            return _Said(joined(texts), len(texts), column.codes)
+        return _Said(joined(self._frame.printed(slot)), len(self._frame), None)
 
     def _may_be_in_time(self, slot: Slot, needle: str) -> bool:
         """Of these formats all texts have digits and letters in the same places: a uuid need not be looked for."""
-        if not _IN_TIMES.issuperset(needle):
+        if not _IN_TIMES.issuperset(needle.strip(SEPARATOR)):
             return False
         if not slot.format.startswith(("iso:", "clf:")):
             return True
-        return _shape(needle) in _shape(upper(self._frame.printed(slot, slice(0, 1))[0]))
+        return _shape(needle) in _shape(joined(self._frame.printed(slot, slice(0, 1))))
 
 
 def _shape(text: str) -> str:
     return text.translate(_SHAPES)
 
 
-def _in_column(column: Text, needle: str, format_: str = "") -> Mask | None:
-    """None: nowhere."""
-    return rows_with(Text(print_texts(column.values, format_), column.codes) if format_ else column, needle)
-
-
-def _in_numbers(column: Number, needle: str, format_: str) -> Mask | None:
-    distinct, codes = np.unique(column.values, return_inverse=True)
-    printed = print_numbers(Number(distinct), format_)
-    found: Mask = np.array([needle in upper(text) for text in printed], np.bool_)[codes]
-    return found
+def _may_be_in_number(needle: str) -> bool:
+    return _IN_NUMBERS.issuperset(needle) or any(needle in text for text in _NO_NUMBERS)
 
 
 @lru_cache(maxsize=4096)
-def _folded_literals(spec: str) -> tuple[str, ...]:
-    return tuple(map(upper, template_of(spec).literals))
+def _parts(spec: str) -> _Parts | None:
+    """None where two values touch."""
+    literals, slots = [SEPARATOR], []
+    for part in template_of(spec).parts:
+        if isinstance(part, str):
+            literals[-1] += upper(part)
+        else:
+            slots.append(part)
+            literals.append("")
+    literals[-1] += SEPARATOR
+    return _Parts(literals[0], (*zip(slots, literals[1:], strict=True),)) if all(literals) else None
 
 
-@lru_cache(maxsize=4096)
-def _template_edges(spec: str) -> frozenset[str] | None:
-    parts = template_of(spec).parts
-    edges: set[str] = set()
-    for left, right in pairwise(parts):
-        if isinstance(left, Slot) and isinstance(right, Slot):
-            return None
-        edges.add(upper(left[-1:]) if isinstance(right, Slot) else upper(right[:1]))  # type: ignore[arg-type]
-    return frozenset(edges)
+def _sizes_of_ends(literal: str, needle: str) -> Iterator[int]:
+    """The sizes of the needle's beginnings, short of all of it, with which the literal ends."""
+    return (size for size in range(1, min(len(literal), len(needle) - 1) + 1) if literal.endswith(needle[:size]))
 
 
-def _edges(template: Template) -> frozenset[str] | None:
-    """The characters over which a needle can reach out of a value; None where two values touch."""
-    return _template_edges(template.spec)
-
-
-def _cut(needle: str, edges: frozenset[str]) -> list[str]:
-    for edge in edges:
-        if edge in needle:
-            needle = needle.replace(edge, _CUT)
-    return [part for part in needle.split(_CUT) if part]
+def _places_of_literal(literal: str, needle: str, start: int) -> Iterator[tuple[int, int]]:
+    """Where in the needle from `start` on the literal begins and ends; at the needle's end, some of it is enough."""
+    if not start:  # the needle begins before the literal
+        start = 1
+    at = needle.find(literal, start)
+    while at >= 0:
+        yield at, at + len(literal)
+        at = needle.find(literal, at + 1)
+    for at in range(max(start, len(needle) - len(literal) + 1), len(needle)):
+        if literal.startswith(needle[at:]):
+            yield at, len(needle)

@@ -11,6 +11,8 @@ import numpy as np
 import orjson
 
 from tailsvc.errors import BrokenSegment
+from tailsvc.folding import upper
+from tailsvc.segments.columns import SEPARATOR, joined
 from tailsvc.segments.packing import Packer, Unpacker, narrowed
 
 _SEPARATORS = ("\x00", "\n", "\x1f")
@@ -35,14 +37,28 @@ def unpack_values(unpacker: Unpacker, described: Described) -> list[str]:
         values: list[str] = orjson.loads(unpacker.get(rest[1]))
         return values
     if name == "plain":
-        separator, count, place = rest
-        found = unpacker.get(place).decode().split(separator) if count else []
-        if len(found) != count:
-            raise BrokenSegment("a list of values is of another length")
-        return found
+        separator, count, _ = rest
+        return _plain_text(unpacker, rest).split(separator) if count else []
     if name not in _FORMS:
         raise BrokenSegment(f"values are in the unknown form {name!r}")
     return _FORMS[name][1](unpacker.get_array(rest[0]))
+
+
+def unpack_joined(unpacker: Unpacker, described: Described) -> str:
+    """As `columns.joined` makes it of the values."""
+    name, *rest = described
+    if name == "plain":  # which it nearly is already
+        text = _plain_text(unpacker, rest).replace(rest[0], SEPARATOR)
+        return upper(f"{SEPARATOR}{text}{SEPARATOR}")
+    return joined(unpack_values(unpacker, described))
+
+
+def _plain_text(unpacker: Unpacker, rest: list[Any]) -> str:
+    separator, count, place = rest
+    text = unpacker.get(place).decode()
+    if text.count(separator) != max(0, count - 1):
+        raise BrokenSegment("a list of values is of another length")
+    return text
 
 
 def count_of(described: Described) -> int:

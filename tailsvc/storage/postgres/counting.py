@@ -107,19 +107,19 @@ class Tally:
         if told and not any(told):  # known without the payload
             return
         segment = self._payloads.segment(self._stream, piece)
-        for group, (first, last) in enumerate(segment.spans()):
-            if (selection.start is not None and last < selection.start) or (
-                selection.end is not None and first > selection.end
-            ):
-                continue
-            if group < len(told) and not told[group]:
-                continue
-            self._deadline.check()
-            frame = segment.frame(group)
-            rows = selected_rows(frame, selection, after=None, direction=Direction.OLDEST_FIRST)
-            rows = visible_rows(frame, rows, piece, self._snapshot.deletions)
-            rows = matching_rows(frame, selection.filter, rows, limit=None, newest_first=False)
-            yield frame, rows, np.ones(len(rows), np.int64)
+        groups = [
+            group
+            for group, span in enumerate(segment.spans())
+            if selection.overlaps(*span) and (group >= len(told) or told[group])
+        ]
+        if not groups:
+            return
+        # All at once: a search costs much for each frame, and little for each row.
+        frame = segment.frame(*groups)
+        rows = selected_rows(frame, selection, after=None, direction=Direction.OLDEST_FIRST)
+        rows = visible_rows(frame, rows, piece, self._snapshot.deletions)
+        rows = matching_rows(frame, selection.filter, rows, limit=None, newest_first=False)
+        yield frame, rows, np.ones(len(rows), np.int64)
 
 
 def _in_window(times: Any, window: Selection) -> Any:

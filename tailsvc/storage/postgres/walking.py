@@ -135,16 +135,8 @@ class Walk:
         spans = segment.spans()
         groups = range(len(spans))
         for group in reversed(groups) if self._newest_first else groups:
-            if self._is_outside(spans[group]):
-                continue
-            if group >= len(told) or told[group]:
+            if self._window.overlaps(*spans[group]) and (group >= len(told) or told[group]):
                 yield group
-
-    def _is_outside(self, span: tuple[int, int]) -> bool:
-        window = self._window
-        return (window.start is not None and span[1] < window.start) or (
-            window.end is not None and span[0] > window.end
-        )
 
     def _matching(self, frame: Frame, piece: Piece) -> Rows:
         window = self._window
