@@ -22,7 +22,7 @@ class SplitNames:
         self._most = len(self._told) + limits.SPLIT_VALUES
 
     def of(self, value: str) -> str:
-        if value not in self._told:
+        if value not in self._told and value != OTHER:
             if len(self._told) == self._most:
                 return OTHER
             self._told.add(value)

@@ -130,6 +130,34 @@ def test_what_summaries_cannot_tell_is_read(
     assert cold.payloads.fetched >= SEGMENTS
 
 
+@pytest.mark.parametrize("condition", [Contains("line"), Contains("wher"), OneOf("path", ("/line", "/other"))])
+def test_what_was_found_in_a_whole_piece_is_not_looked_for_again(
+    cold: PostgresEventStore,
+    memory: EventStore,
+    stream: StreamRef,
+    condition: Filter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[int] = []
+    opening = cold.payloads.segment
+    monkeypatch.setattr(cold.payloads, "segment", lambda *of: opened.append(of[1].segment_id) or opening(*of))
+    for selection, pieces in (
+        (Selection(filter=condition), SEGMENTS),
+        (Selection(end=at(60), filter=condition), 0),
+        (Selection(start=at(0), end=at(20) - 1, filter=condition), 0),
+        (Selection(start=at(5, 20), filter=condition), 1),
+        (Selection(as_of=3 * EVENTS - 10, filter=condition), 1),
+        (Selection(filter=OneOf("path", ("/line",))), SEGMENTS),
+    ):
+        opened.clear()
+        assert cold.count(stream, selection) == memory.count(stream, selection)
+        assert len(opened) == pieces
+        for interval, split in ((MINUTE, Split.LEVEL), (7 * SECOND, None)):
+            for _ in range(2):
+                found = cold.histogram(stream, selection, interval=interval, split=split)
+                assert flat(found) == flat(memory.histogram(stream, selection, interval=interval, split=split))
+
+
 def test_a_deletion_that_waits_is_told_by_the_pieces_that_it_touches(
     cold: PostgresEventStore, memory: EventStore, stream: StreamRef
 ) -> None:

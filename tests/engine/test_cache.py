@@ -45,3 +45,23 @@ def test_what_is_empty_takes_room_too() -> None:
     tracemalloc.stop()
     assert used < 2_000_000
     assert cache.get((19_999 % 7, "message", 3, "holding", "a needle that is nowhere 19999")) == []
+
+
+def test_what_was_found_out_outlives_the_columns_that_it_was_found_in() -> None:
+    cache = Cache(limit=100_000)
+    cache.put((1, "count", b"x" * 16), 17)
+    for number in range(1_000):
+        cache.put((number, "values"), b"x" * 5_000)
+    assert cache.get((1, "count", b"x" * 16)) == 17
+    assert cache.get((999, "values")) is not None
+    assert cache.bytes <= 100_000
+
+
+def test_what_is_small_has_no_more_than_its_share_beside_columns() -> None:
+    cache = Cache(limit=100_000)
+    for number in range(1_000):
+        cache.put((number, "count"), number)
+        cache.put((number, "values"), b"x" * 5_000)
+    kept = sum(cache.get((number, "count")) is not None for number in range(1_000))
+    assert 20 <= kept <= 40
+    assert sum(cache.get((number, "values")) is not None for number in range(1_000)) >= 15

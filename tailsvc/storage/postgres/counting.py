@@ -1,15 +1,16 @@
 """Counts, histograms and facets over pieces: from summaries where these tell, else from the columns concerned."""
 
+import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import orjson
 
 from tailsvc.deadlines import Deadline
-from tailsvc.facets import SplitNames, ValueCounts, facet_text
+from tailsvc.facets import OTHER, SplitNames, ValueCounts, facet_text
 from tailsvc.filters.nodes import ATTRIBUTE_PREFIX
 from tailsvc.queries import Direction, Selection, Split
 from tailsvc.segments.attributes import MIXED, REST
@@ -20,11 +21,14 @@ from tailsvc.segments.probing import probe_of
 from tailsvc.segments.selecting import selected_rows
 from tailsvc.segments.summary import MINUTE, Cells, is_told_by_cells
 from tailsvc.storage.base import StreamRef
+from tailsvc.storage.postgres.cache import Key
 from tailsvc.storage.postgres.finding import visible_rows
 from tailsvc.storage.postgres.pieces import Index, Payloads, Piece
 from tailsvc.storage.postgres.snapshots import Snapshot
 
+T = TypeVar("T")
 Weighted = tuple[Frame, Rows, Any]  # rows of a frame, and for how many events each stands
+Counted = tuple[int, str, int]  # a bucket's start, a name, how many events
 Buckets = dict[int, Counter[str]]
 
 
@@ -37,46 +41,80 @@ class Tally:
         self._snapshot = snapshot
         self._deadline = deadline
         self._selection = snapshot.selection
+        self._digest = hashlib.blake2b(repr(self._selection.filter).encode(), digest_size=16).digest()
 
     def count(self) -> int:
-        return sum(int(weights.sum()) for _, _, weights in self._weighted(MINUTE))
+        return sum(self._answers(("count",), MINUTE, _sum_of))
 
     def histogram(self, interval: int, split: Split | None, told: SplitNames) -> Buckets:
+        def counted(parts: Iterator[Weighted]) -> list[Counted]:
+            return [one for part in parts for one in _counted(*part, interval, split, told)]
+
         buckets: Buckets = {}
-        for frame, rows, weights in self._weighted(interval):
-            _add_to_histogram(buckets, frame, rows, weights, interval, _split_codes(frame, rows, split, told))
+        question = ("histogram", interval, split)
+        for found in self._answers(question, interval, counted, is_final=_names_all):
+            for start, name, total in found:
+                buckets.setdefault(start, Counter())[told.of(name)] += total
         return buckets
 
     def facets(self, fields: Sequence[str]) -> ValueCounts:
         counts = ValueCounts(fields)
-        by_cells = set(fields) <= {"level", "status", "status_class"}
-        for frame, rows, weights in self._weighted(MINUTE) if by_cells else self._decoded_rows():
-            for field in fields:
-                for value, times in _values_of(frame, rows, weights, field):
-                    counts.add(field, value, times)
+        told = set(fields) <= {"level", "status", "status_class"} and self._is_told(MINUTE)
+        for piece, index in self._indexed(self._snapshot.pieces, told=told):
+            for frame, rows, weights in self._weighted(piece, index, told=told):
+                for field in fields:
+                    for value, times in _values_of(frame, rows, weights, field):
+                        counts.add(field, value, times)
         return counts
 
-    def _weighted(self, interval: int) -> Iterator[Weighted]:
-        """Rows for which a summary may stand in, if cells (of a minute) tell the filter and the interval."""
-        told = interval % MINUTE == 0 and is_told_by_cells(self._selection.filter)
-        for piece, index in self._indexed(told=told):
-            self._deadline.check()
-            if told and index is not None and index.cells is not None and self._is_whole(piece):
-                yield from self._by_cells(piece, index.cells)
+    def _answers(
+        self,
+        question: Key,
+        interval: int,
+        answer: Callable[[Iterator[Weighted]], T],
+        is_final: Callable[[T], bool] = lambda _: True,
+    ) -> Iterator[T]:
+        """Of each piece. What was answered of the whole of one is remembered: pieces never change."""
+        key = (*question, self._digest)
+        left = []
+        for piece in self._snapshot.pieces:
+            known = self._payloads.recall(piece, key) if self._is_all_of(piece) else None
+            if known is None:
+                left.append(piece)
             else:
-                yield from self._by_rows(piece, self._selection, index)
+                yield known
+        told = self._is_told(interval)
+        for piece, index in self._indexed(left, told=told):
+            found = answer(self._weighted(piece, index, told=told))
+            if self._is_all_of(piece) and is_final(found):
+                self._payloads.remember(piece, key, found)
+            yield found
 
-    def _decoded_rows(self) -> Iterator[Weighted]:
-        for piece, index in self._indexed(told=False):
-            yield from self._by_rows(piece, self._selection, index)
+    def _is_told(self, interval: int) -> bool:
+        """Whether cells (of a minute) tell the filter and the interval."""
+        return interval % MINUTE == 0 and is_told_by_cells(self._selection.filter)
 
-    def _indexed(self, *, told: bool) -> Iterable[tuple[Piece, Index | None]]:
-        """All pieces; with their indexes where cells may tell something, or text filters."""
-        pieces = self._snapshot.pieces
+    def _weighted(self, piece: Piece, index: Index | None, *, told: bool) -> Iterator[Weighted]:
+        """Rows for which a summary stands in where cells tell the question."""
+        if told and index is not None and index.cells is not None and self._is_whole(piece):
+            return self._by_cells(piece, index.cells)
+        return self._by_rows(piece, self._selection, index)
+
+    def _indexed(self, pieces: Sequence[Piece], *, told: bool) -> Iterator[tuple[Piece, Index | None]]:
+        """With their indexes where cells may tell something, or text filters."""
         self._payloads.bring(self._stream, pieces)
+        indexed: Iterable[tuple[Piece, Index | None]] = ((piece, None) for piece in pieces)
         if told or probe_of(self._selection.filter):
-            return self._payloads.indexed(self._stream, pieces)
-        return ((piece, None) for piece in pieces)
+            indexed = self._payloads.indexed(self._stream, pieces)
+        for one in indexed:
+            self._deadline.check()
+            yield one
+
+    def _is_all_of(self, piece: Piece) -> bool:
+        """Whether nothing is taken away from the piece but what the filter takes."""
+        start, end = self._selection.start, self._selection.end
+        is_inside = (start is None or start <= piece.min_time) and (end is None or end >= piece.max_time)
+        return is_inside and self._is_whole(piece)
 
     def _is_whole(self, piece: Piece) -> bool:
         """Whether only the window may take something away from the piece."""
@@ -131,15 +169,24 @@ def _in_window(times: Any, window: Selection) -> Any:
     return inside
 
 
-def _add_to_histogram(
-    buckets: Buckets, frame: Frame, rows: Rows, weights: Any, interval: int, split: tuple[Sequence[str], Any]
-) -> None:
+def _sum_of(parts: Iterator[Weighted]) -> int:
+    return sum(int(weights.sum()) for _, _, weights in parts)
+
+
+def _names_all(found: Sequence[Counted]) -> bool:
+    """Whether no name stands for others, which depends on what was counted before."""
+    return all(name != OTHER for _, name, _ in found)
+
+
+def _counted(
+    frame: Frame, rows: Rows, weights: Any, interval: int, split: Split | None, told: SplitNames
+) -> Iterator[Counted]:
     starts, places = np.unique(frame.times[rows] // interval * interval, return_inverse=True)
-    names, codes = split
+    names, codes = _split_codes(frame, rows, split, told)
     totals = np.bincount(places * len(names) + codes, weights, len(starts) * len(names)).astype(np.int64)
     for place in np.flatnonzero(totals).tolist():
         bucket, name = divmod(place, len(names))
-        buckets.setdefault(int(starts[bucket]), Counter())[names[name]] += int(totals[place])
+        yield int(starts[bucket]), names[name], int(totals[place])
 
 
 def _split_codes(frame: Frame, rows: Rows, split: Split | None, told: SplitNames) -> tuple[Sequence[str], Any]:

@@ -113,6 +113,13 @@ class Payloads:
             memory=_Memory(self._cache, piece),
         )
 
+    def recall(self, piece: Piece, question: Key) -> Any:
+        """What was answered of all of the piece before; None: nothing."""
+        return self._cache.get((piece.segment_id, *question))
+
+    def remember(self, piece: Piece, question: Key, answer: Any) -> None:
+        self._cache.put((piece.segment_id, *question), answer)
+
     def bring(self, stream: StreamRef, pieces: Sequence[Piece]) -> None:
         """Fetch the recent blocks among these that are not here yet, all at once: they are small, and may be many."""
         wanted = [piece.segment_id for piece in pieces if piece.is_recent and not self._has(piece)]

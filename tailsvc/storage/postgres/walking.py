@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, starmap
+from itertools import chain, islice, starmap
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -62,6 +62,7 @@ class Walk:
         self._wanted = scan.limit + 1
         self._newest_first = scan.direction is Direction.NEWEST_FIRST
         self._found: list[_Found] = []
+        self._groups_walked = self._rows_found = 0
         self._window = self._narrowed()
 
     def run(self, rows: Sequence[StoredEvent]) -> tuple[list[StoredEvent], bool]:
@@ -105,20 +106,39 @@ class Walk:
 
     def _walk_piece(self, piece: Piece, index: Index | None) -> None:
         segment = self._payloads.segment(self._stream, piece)
+        groups = self._groups(segment, index)
         found = 0
-        for group in self._groups(segment, index):
+        while some := [*islice(groups, self._at_once())]:
             self._deadline.check()
-            frame = segment.frame(group)
-            rows = self._matching(frame, piece)
-            if len(rows):
-                self._add(_Found(order, None, piece, group, row) for order, row in self._ordered(frame, rows))
-            found += len(rows)
+            rows = self._walk_groups(piece, segment, sorted(some))
+            found += rows
+            self._groups_walked += len(some)
+            self._rows_found += rows
             if found >= self._wanted:  # the piece's other groups lie behind these
                 return
 
-    def _ordered(self, frame: Frame, rows: Rows) -> Iterator[tuple[tuple[int, int], int]]:
-        places = zip(frame.times[rows].tolist(), frame.ids[rows].tolist(), strict=True)
-        return zip(starmap(self._order, places), rows.tolist(), strict=True)
+    def _at_once(self) -> int:
+        """About as many row groups as the page still needs: a search costs much for each frame, little for each row."""
+        missing = self._wanted - len(self._found)
+        if not self._rows_found:
+            return 1 + self._groups_walked
+        return max(1, missing * self._groups_walked // self._rows_found)
+
+    def _walk_groups(self, piece: Piece, segment: Segment, groups: Sequence[int]) -> int:
+        frame = segment.frame(*groups)
+        rows = self._matching(frame, piece)
+        starts = np.cumsum([0, *(segment.groups[group] for group in groups[:-1])])
+        places = np.searchsorted(starts, rows, "right") - 1
+        self._add(
+            _Found(order, None, piece, groups[place], row)
+            for order, place, row in zip(
+                self._orders(frame, rows), places.tolist(), (rows - starts[places]).tolist(), strict=True
+            )
+        )
+        return len(rows)
+
+    def _orders(self, frame: Frame, rows: Rows) -> Iterator[tuple[int, int]]:
+        return starmap(self._order, zip(frame.times[rows].tolist(), frame.ids[rows].tolist(), strict=True))
 
     def _add(self, found: Iterable[_Found]) -> None:
         """These are in order; mostly all of them come behind what is there."""
