@@ -95,6 +95,20 @@ def test_bodies_of_every_coding_whole_and_in_chunks(
     assert post(asgi, world, body[:-4], content_encoding=coding).status == 400
 
 
+def test_the_end_of_a_body_whose_length_was_told_is_not_asked_for(asgi: Asgi, world: World) -> None:
+    def told() -> Iterator[bytes]:
+        yield b'{"message":'
+        yield b'"a"}'
+        pytest.fail("the body was whole")
+
+    assert post(asgi, world, told(), content_length="15").json()["accepted"] == 1
+
+
+def test_a_length_says_nothing_of_a_chunked_body(asgi: Asgi, world: World) -> None:
+    chunks = iter([b'"a"\n', b'"b"\n'])
+    assert post(asgi, world, chunks, content_length="4", transfer_encoding="chunked").json()["accepted"] == 2
+
+
 def test_rejected_lines_are_told_with_their_number_and_kept(api: Api, asgi: Asgi, world: World) -> None:
     answer = post(asgi, world, b'{"message":"a"}\n12\n\n{"broken\n{"message":"b"}\nnull')
     assert answer.status == 200
