@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from tailsvc.errors import OutcomeUnknown, StorageUnavailable, StorageUnreachable
+from tailsvc.errors import InvalidInput, OutcomeUnknown, StorageUnavailable, StorageUnreachable
 from tailsvc.events import Event, Rejection
 from tailsvc.queries import Direction, Scan, Selection
 from tailsvc.retention import Policy, sweep
@@ -216,10 +216,19 @@ def test_a_commit_that_never_arrived_is_not_acknowledged(postgres_store: EventSt
 def test_a_single_statement_whose_answer_was_lost_is_not_acknowledged(postgres_store: EventStore) -> None:
     stream = open_stream(postgres_store)
     with through_proxy() as (proxy, store):
-        proxy.hang_up_at = b"log_event"
+        store.append(stream, [BATCH], now=NOW)
+        proxy.hang_up_at = b"append_1_rows"
         with pytest.raises(OutcomeUnknown):
             store.append(stream, [BATCH], now=NOW)
-    assert lines(postgres_store, stream) in ([b"x"], [])
+    assert lines(postgres_store, stream) in ([b"x", b"x"], [b"x"])
+
+
+def test_a_text_that_postgres_has_no_place_for_is_refused_and_never_cut(postgres_store: EventStore) -> None:
+    """No parser makes one; sent as a text it would end at its NUL."""
+    stream = open_stream(postgres_store)
+    with pytest.raises(InvalidInput):
+        postgres_store.append(stream, [Batch([Event(NOW, b"x", path="/a\x00b")])], now=NOW)
+    assert lines(postgres_store, stream) == []
 
 
 def test_a_replay_in_a_flush_whose_commit_was_lost_keeps_its_answer(postgres_store: EventStore) -> None:

@@ -17,9 +17,10 @@ from tailsvc.segments.learning import Book
 from tailsvc.storage.base import Appended, Batch, Outcome, Replayed, RetryKey, StreamRef
 from tailsvc.storage.postgres.advancing import advance
 from tailsvc.storage.postgres.blocks import block_of
+from tailsvc.storage.postgres.direct import Statement, Value, command, run
 from tailsvc.storage.postgres.lost_commits import CommitLost, committed
 from tailsvc.storage.postgres.pools import Connection, Pools
-from tailsvc.storage.postgres.rows import COLUMN_TYPES, COLUMNS, to_texts
+from tailsvc.storage.postgres.rows import COLUMN_TYPES, COLUMNS, to_values
 from tailsvc.storage.postgres.statements import STATEMENTS, plain
 
 # Up to this many events are rows, inserted by one prepared statement; more are a recent block.
@@ -32,7 +33,8 @@ MOST_BUNDLED_BYTES = 8 * 1024 * 1024
 PARSER = 1
 
 
-Insert = Callable[[], "tuple[Any, ...] | None"]  # takes the head and inserts; answers (the id before, the transaction)
+# Takes the head and inserts; answers (the id before, the transaction).
+Insert = Callable[[], "tuple[Value, ...] | None"]
 
 
 class KeyFoundUnderLock(Exception):
@@ -127,37 +129,24 @@ class _Append:
         return self._insert_alone(insert) if plain_events else self._insert_in_transaction(fresh, insert)
 
     def _as_rows(self, events: EventTables) -> Insert:
-        stream_id, team_id = self.stream
-        params: list[Any] = [stream_id, team_id, len(events), events.raw_bytes, self.now, self.flush, _lines(events)]
+        values = self._counters(events, events.raw_bytes)
         for event in events:
-            params += to_texts(event)
+            values += to_values(event)
         statement = _rows_statement(len(events))
-
-        def insert() -> tuple[Any, ...] | None:
-            with psycopg.RawCursor(self.connection) as cursor:
-                return cursor.execute(statement, params).fetchone()
-
-        return insert
+        return lambda: run(self.connection, statement, values)
 
     def _as_block(self, events: EventTables) -> Insert:
         """Packed before the head is locked."""
         is_bundle = len(events) <= MOST_BUNDLED and events.raw_bytes <= MOST_BUNDLED_BYTES
         block = bundle_of(events) if is_bundle else crunch(lambda: block_of(events, self.book))
         (payload,) = block.parts
-        params = {
-            **self.ids,
-            "n": len(events),
-            "lines": _lines(events),
-            "now": self.now,
-            "flush": self.flush,
-            "data": payload,
-            "bytes": len(payload),
-            "raw_bytes": block.raw_bytes,
-            "min_time": block.min_time,
-            "max_time": block.max_time,
-            "parser": PARSER,
-        }
-        return lambda: self.connection.execute(plain("append_block"), params).fetchone()
+        values = self._counters(events, block.raw_bytes)
+        values += [payload, *_numbers(len(payload), block.min_time, block.max_time, PARSER)]
+        return lambda: run(self.connection, _BLOCK_STATEMENT, values)
+
+    def _counters(self, events: EventTables, raw_bytes: int) -> list[Value]:
+        """What the head is told."""
+        return _numbers(*self.stream, len(events), raw_bytes, self.now, self.flush, _lines(events))
 
     def _insert_alone(self, insert: Insert) -> int:
         try:
@@ -166,28 +155,28 @@ class _Append:
             if not self.connection.broken:
                 raise
             raise OutcomeUnknown("The database went away inside the commit; the event may be stored.") from error
-        return self._first(row)
+        return self._first(row)[0]
 
     def _insert_in_transaction(self, fresh: Sequence[Batch], insert: Insert | None) -> int:
         before, xact = 0, ""
-        self.connection.execute("BEGIN")
+        command(self.connection, b"BEGIN")
         try:
             if insert is not None:
                 row = insert()
-                before, xact = self._first(row), cast("tuple[Any, str]", row)[1]
+                before, xact = self._first(row)
             self._refuse_taken_keys(fresh)
             self._insert_beside(fresh)
             advance(self.connection, self.stream, fresh)
         except BaseException:
             if not self.connection.broken:
-                self.connection.execute("ROLLBACK")
+                command(self.connection, b"ROLLBACK")
             raise
         self._commit(xact, before)
         return before
 
     def _commit(self, xact: str, before: int) -> None:
         try:
-            self.connection.execute("COMMIT")
+            command(self.connection, b"COMMIT")
         except psycopg.Error as error:
             if not self.connection.broken or not xact:
                 raise
@@ -216,10 +205,12 @@ class _Append:
             for refused in batch.rejections:
                 yield "keep_rejection", {**self.ids, **refused._asdict(), "now": self.now}
 
-    def _first(self, row: tuple[Any, ...] | None) -> int:
+    def _first(self, row: tuple[Value, ...] | None) -> tuple[int, str]:
+        """The id before, and the transaction."""
         if row is None:
             raise UnknownStream("There is no such stream.")
-        return int(row[0])
+        before, xact = cast("tuple[bytes, bytes]", row)
+        return int(before), xact.decode()
 
 
 def _lines(events: EventTables) -> int:
@@ -227,10 +218,20 @@ def _lines(events: EventTables) -> int:
     return len(events) + events.line_ends
 
 
+def _numbers(*numbers: int) -> list[Value]:
+    return [b"%d" % number for number in numbers]
+
+
+_COUNTERS = ["int8"] * 7  # stream, team, n, bytes, now, flush, lines
+_BLOCK_STATEMENT = Statement.of(
+    "append_block", STATEMENTS["append_block"].encode(), [*_COUNTERS, "bytea", "int8", "int8", "int8", "int8"]
+)
+
+
 @cache
-def _rows_statement(events: int) -> bytes:
-    """The statement for so many events, with numbered parameters: prepared once on each connection."""
-    numbers = count(8)  # behind stream, team, n, bytes, now, flush, lines
+def _rows_statement(events: int) -> Statement:
+    """The statement for so many events."""
+    numbers = count(len(_COUNTERS) + 1)
     rows = [
         sql.SQL("({}, {})").format(
             sql.Literal(nth),
@@ -243,4 +244,5 @@ def _rows_statement(events: int) -> bytes:
         new_columns=sql.SQL(", ").join(sql.Identifier("new", name) for name in COLUMNS),
         values=sql.SQL(", ").join(rows),
     )
-    return statement.as_bytes(None)
+    types = [*_COUNTERS, *[*COLUMN_TYPES.values()] * events]
+    return Statement.of(f"append_{events}_rows", statement.as_bytes(None), types)

@@ -20,7 +20,13 @@ _APPENDER_OPTIONS = "-c statement_timeout=60s -c lock_timeout=5s -c synchronous_
 _MAINTENANCE_OPTIONS = "-c statement_timeout=120s -c lock_timeout=5s"
 _CHECKOUT_SECONDS = 5.0
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+
+class Connection(psycopg.Connection[tuple[Any, ...]]):
+    """`prepared`: the statements that `direct` has prepared on it."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.prepared: set[bytes] = set()
 
 
 class Pools:
@@ -65,6 +71,7 @@ class Pools:
 def _pool(url: str, options: str, size: int) -> ConnectionPool[Connection]:
     return ConnectionPool(
         url,
+        connection_class=Connection,
         kwargs={"autocommit": True, "options": options, "connect_timeout": 5},
         configure=_configure,
         min_size=0,

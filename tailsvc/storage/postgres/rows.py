@@ -23,29 +23,33 @@ COLUMN_TYPES: dict[str, LiteralString] = {
 COLUMNS = tuple(COLUMN_TYPES)
 
 
-def to_row(event: Event) -> tuple[Any, ...]:
-    """The values of COLUMNS."""
-    raw = event.raw
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
-        return (event.timestamp, searchable(raw), raw, *event[2:])
-    if "\x00" in text:
-        return (event.timestamp, searchable(raw), raw, *event[2:])
-    return (event.timestamp, text, None, *event[2:])
-
-
-def to_texts(event: Event) -> list[str | bytes | None]:
-    """The values of COLUMNS, numbers as text too.
+def to_values(event: Event) -> list[bytes | None]:
+    """The values of COLUMNS, numbers as text.
 
     Typed parameters would make another statement to prepare of every mixture of absent fields.
     """
-    row = to_row(event)
-    texts: list[str | bytes | None] = [
-        value if value is None or isinstance(value, str | bytes) else str(value) for value in row[:-1]
+    timestamp, raw, *fields, attributes = event
+    values: list[bytes | None] = [b"%d" % timestamp, *_raw_values(raw)]
+    values += [
+        value if value is None else value.encode() if isinstance(value, str) else b"%a" % value for value in fields
     ]
-    texts.append(None if row[-1] is None else orjson.dumps(row[-1]).decode())
-    return texts
+    values.append(None if attributes is None else orjson.dumps(attributes))
+    return values
+
+
+def _raw_values(raw: bytes) -> tuple[bytes, bytes | None]:
+    """The line as text; behind it as it was, where it is none that Postgres takes."""
+    if b"\x00" not in raw and _is_utf_8(raw):
+        return raw, None
+    return searchable(raw).encode(), raw
+
+
+def _is_utf_8(raw: bytes) -> bool:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def from_row(row: Sequence[Any]) -> StoredEvent:

@@ -27,21 +27,22 @@ WITH head AS (
 SELECT before, xact FROM head
 
 -- name: append_block
--- The same for many events as one recent block.
+-- The same for many events as one recent block: $8 the block, $9 its size, $10 and $11 its first and last time, $12 by
+-- which parser.
 WITH head AS (
     UPDATE log_stream_head
-    SET last_id = last_id + %(n)s, bytes = bytes + %(raw_bytes)s, appended_at = %(now)s, flush = %(flush)s,
-        lines = lines + %(lines)s
-    WHERE stream_id = %(stream_id)s AND team_id = %(team_id)s
-    RETURNING last_id - %(n)s AS before, pg_current_xact_id()::text AS xact, nextval('log_segment_number') AS segment_id
+    SET last_id = last_id + $3::int8, bytes = bytes + $4::int8, appended_at = $5::int8, flush = $6::int8,
+        lines = lines + $7::int8
+    WHERE stream_id = $1::int8 AND team_id = $2::int8
+    RETURNING last_id - $3::int8 AS before, pg_current_xact_id()::text AS xact, nextval('log_segment_number') AS segment_id
 ), payload AS (
     INSERT INTO log_recent (stream_id, team_id, segment_id, data)
-    SELECT %(stream_id)s, %(team_id)s, head.segment_id, %(data)s FROM head
+    SELECT $1::int8, $2::int8, head.segment_id, $8::bytea FROM head
 ), catalogued AS (
     INSERT INTO log_segment (stream_id, team_id, segment_id, first_id, last_id, events, min_time, max_time, parts,
                              bytes, raw_bytes, created_at, parser)
-    SELECT %(stream_id)s, %(team_id)s, head.segment_id, head.before + 1, head.before + %(n)s, %(n)s, %(min_time)s,
-           %(max_time)s, 1, %(bytes)s, %(raw_bytes)s, %(now)s, %(parser)s
+    SELECT $1::int8, $2::int8, head.segment_id, head.before + 1, head.before + $3::int8, $3::int8, $10::int8,
+           $11::int8, 1, $9::int8, $4::int8, $5::int8, $12::int8
     FROM head
 )
 SELECT before, xact FROM head
