@@ -19,6 +19,14 @@ from tailsvc.events import AttributeValue, Event
 Values = Sequence[Any]  # of a field, by row
 Rows = Sequence[int]
 
+
+class Absent:
+    """The type of ABSENT, which stands in a column of attributes where a row has none of that name: null is a value."""
+
+    __slots__ = ()
+
+
+ABSENT = Absent()
 _make_event = partial(tuple.__new__, Event)
 _DEFAULTS = {**dict.fromkeys(Event._fields[2:]), "is_bot": False}
 ATTRIBUTES = "attributes"
@@ -79,6 +87,11 @@ def by_value(read: Callable[[Values], Values], column: Values) -> Values:
     return column.saying(read(column.values)) if isinstance(column, Coded) else read(column)
 
 
+def is_partial(column: Values) -> bool:
+    """Whether ABSENT stands in it."""
+    return Absent in set(map(type, values_of(column)))
+
+
 class Woven(NamedTuple):
     """How the lines of a table are made of its values: a literal, a slot, a literal, a slot ... a literal.
 
@@ -101,8 +114,8 @@ class EventTable:
     times: Sequence[int]
     raws: Sequence[bytes]
     fields: Mapping[str, Values]  # by field of Event; what no row says is absent
-    attributes: Mapping[str, Values]  # by name; every row has each of them
-    others: Sequence[Mapping[str, AttributeValue] | None] | None = None  # attributes that not every row has
+    attributes: Mapping[str, Values]  # by name; ABSENT for a row without it
+    others: Sequence[Mapping[str, AttributeValue] | None] | None = None  # attributes that few rows have
     woven: Woven | None = None
 
     def __len__(self) -> int:
@@ -140,10 +153,19 @@ class EventTable:
         if not self.attributes:
             return repeat(None) if self.others is None else self.others
         names = tuple(self.attributes)
-        found = (dict(zip(names, row, strict=True)) for row in zip(*self.attributes.values(), strict=True))
+        rows = zip(*self.attributes.values(), strict=True)
+        found: Iterable[dict[str, AttributeValue] | None]
+        if any(map(is_partial, self.attributes.values())):
+            found = (
+                {name: value for name, value in zip(names, row, strict=True) if value is not ABSENT} or None
+                for row in rows
+            )
+        else:
+            found = (dict(zip(names, row, strict=True)) for row in rows)
         if self.others is None:
             return found
-        return ({**regular, **other} if other else regular for regular, other in zip(found, self.others, strict=True))
+        both = zip(found, self.others, strict=True)
+        return ({**(regular or {}), **other} if other else regular for regular, other in both)
 
 
 class EventTables(Sequence[Event]):

@@ -15,14 +15,14 @@ from tailsvc.parsing.aliases import LOG
 from tailsvc.parsing.flat_objects import Shapes, texts_of
 from tailsvc.parsing.json_values import TooDeep, load
 from tailsvc.parsing.lines import ESCAPED_NUL, Block
-from tailsvc.parsing.object_tables import Plan, Plans, read_objects
+from tailsvc.parsing.object_groups import by_keys, table_of, tables_of
+from tailsvc.parsing.object_tables import plan_of
 from tailsvc.parsing.objects import read_object
 from tailsvc.parsing.readings import event
 from tailsvc.parsing.tables import Table
 from tailsvc.parsing.text import read_text, read_texts
 from tailsvc.parsing.wrapped import bare_event, without_end, wrapped_event
 
-_plans = Plans(unwrap=True)
 _shapes = Shapes()
 
 _TOO_LONG = f"The line is longer than {LINE_BYTES // MIB} MiB."
@@ -149,36 +149,35 @@ def _json_tables(block: Block, received_at: int) -> Iterator[EventTable]:
         yield _events(table, rows, block.lines, received_at)
     rows = sorted(rest)
     lines = block.lines if len(rest) == len(block.lines) else [block.lines[row] for row in rows]
-    values = dict(zip(rows, _load_all(lines, wild=block.wild), strict=True))
-    for keys, rows in _by_keys(values).items():
-        plan = _plans.of(keys)
-        if plan is None:
-            continue
-        group = [values[row] for row in rows]
-        if LOG in keys:
-            yield from _read_wrapped(plan, group, rows, received_at)
-            continue
-        if texts is not None:
-            _shapes.learn(keys, plan, [texts[row] for row in rows])
-        yield _events(read_objects(plan, _columns_of(group)), rows, block.lines, received_at)
-
-
-def _by_keys(values: Mapping[int, Any]) -> dict[tuple[str, ...], list[int]]:
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for row, value in values.items():
+    values = zip(rows, _load_all(lines, wild=block.wild), strict=True)
+    plain: dict[int, dict[str, Any]] = {}
+    wrapped: dict[int, dict[str, Any]] = {}
+    for row, value in values:
         if type(value) is dict:
-            groups.setdefault(tuple(value), []).append(row)
-    return groups
+            (wrapped if type(value.get(LOG)) is str else plain)[row] = value
+    groups = by_keys(plain)
+    if texts is not None:
+        _learn_shapes(groups, texts)
+    for rows, table in tables_of(plain, groups):
+        yield _events(table, rows, block.lines, received_at)
+    if wrapped:
+        yield from _read_wrapped(wrapped, received_at)
 
 
-def _read_wrapped(plan: Plan, group: list[dict[str, Any]], rows: list[int], received_at: int) -> Iterator[EventTable]:
-    texts = [value[LOG] for value in group]
-    if set(map(type, texts)) != {str}:
-        return
+def _learn_shapes(groups: Mapping[tuple[str, ...], list[int]], texts: Sequence[str]) -> None:
+    for keys, rows in groups.items():
+        if LOG not in keys and (plan := plan_of(keys)) is not None:
+            _shapes.learn(keys, plan, [texts[row] for row in rows])
+
+
+def _read_wrapped(objects: Mapping[int, dict[str, Any]], received_at: int) -> Iterator[EventTable]:
+    rows = [*objects]
+    texts = [value.pop(LOG) for value in objects.values()]
     texts = [text if text[-1:] != "\n" else without_end(text) for text in texts]
     for part, table in read_texts(texts, received_at):
-        table.within(read_objects(plan, _columns_of([group[row] for row in part])))
-        yield table.events([rows[row] for row in part], [texts[row].encode() for row in part], received_at)
+        of_part = [rows[place] for place in part]
+        table.within(table_of([objects[row] for row in of_part]))
+        yield table.events(of_part, [texts[place].encode() for place in part], received_at)
 
 
 def _text_tables(lines: Sequence[bytes], received_at: int) -> Iterator[EventTable]:
@@ -211,7 +210,3 @@ def _load_clean(line: bytes) -> Any:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-
-
-def _columns_of(group: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    return [*zip(*map(dict.values, group), strict=True)]

@@ -16,6 +16,7 @@ import numpy as np
 import orjson
 
 from tailsvc.event_tables import Coded, Woven, coded
+from tailsvc.parsing.columns import TIMESTAMP
 from tailsvc.parsing.lines import Block
 from tailsvc.parsing.object_tables import Plan, read_objects, slot_names
 from tailsvc.parsing.tables import Column, Table
@@ -44,6 +45,7 @@ class Shape:
 
     def __init__(self, plan: Plan, literals: Sequence[str], bare: Sequence[int]) -> None:
         self._plan = plan
+        self._times = {place for place, alias in plan.named if alias.column == TIMESTAMP}
         self._literals = tuple(literals)
         self._bare = tuple(bare)
         groups = ["([^,]*)" if place in bare else '([^"]*+)' for place in range(len(literals) - 1)]
@@ -60,7 +62,7 @@ class Shape:
             if not rows:
                 return None, others
         said = [
-            texts if place == self._plan.time else coded(texts)  # times are read all at once
+            texts if place in self._times else coded(texts)  # times are read all at once
             for place, texts in enumerate(zip(*map(_groups, filter(None, matches)), strict=True))
         ]
         values: list[Column] = [*said]
@@ -69,9 +71,8 @@ class Shape:
             if numbers is None:
                 return None, sorted(rows + others)
             values[place] = numbers
-        plan = self._plan.fitting(values)
-        table = read_objects(plan, values)
-        table.woven = Woven(self._literals, slot_names(plan), said)
+        table = read_objects(self._plan, values)
+        table.woven = Woven(self._literals, slot_names(self._plan, table), said)
         return Found(rows, table), others
 
 

@@ -15,6 +15,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # Those that do not stand for a byte of invalid UTF-8, see `load_leniently`.
 _TRUE_SURROGATE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _LONG_NUMBER = re.compile(rb"[0-9]{16}")
+_UNCHANGED = {str, bool, type(None)}
 _THREE_DIGITS = re.compile(rb"[0-9]{3}")
 
 
@@ -92,6 +93,23 @@ def normal(value: Any, depth: int = 1, *, exact: bool = True) -> Any:
     if kind is list:
         return [normal(item, depth + 1, exact=exact) for item in value]
     return {clean(name[:ATTRIBUTE_NAME_CHARS]): normal(item, depth + 1, exact=exact) for name, item in value.items()}
+
+
+def is_normal(value: Any, depth: int) -> bool:
+    """Whether `normal` changes nothing of an object or a list whose texts are clean, exact or not."""
+    if depth > JSON_DEPTH or (type(value) is dict and value and max(map(len, value)) > ATTRIBUTE_NAME_CHARS):
+        return False
+    items = value.values() if type(value) is dict else value
+    if set(map(type, items)) <= _UNCHANGED:
+        return True
+    for item in items:
+        kind = type(item)
+        if kind is int or kind is float:
+            if not -EXACT < item < EXACT:
+                return False
+        elif (kind is dict or kind is list) and not is_normal(item, depth + 1):
+            return False
+    return True
 
 
 def _read_whole(digits: str) -> int | str:

@@ -1,201 +1,172 @@
-"""JSON objects of the same keys to a table.
+"""JSON objects to a table, name by name.
 
-Logs have few shapes: which key fills which column is worked out once for each and kept.
+Logs have few shapes: which names may fill which column is worked out once for each and kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import groupby, pairwise, repeat
 from typing import Any, NamedTuple
 
-from tailsvc.event_tables import by_value, values_of
+from tailsvc.event_tables import ABSENT, Absent, by_value, is_partial, values_of
 from tailsvc.events import Event
 from tailsvc.limits import ATTRIBUTE_NAME_CHARS
 from tailsvc.parsing import columns
-from tailsvc.parsing.aliases import LOG, Alias, find, leads_to_alias
-from tailsvc.parsing.json_values import EXACT, Inexact, TooDeep, normal
-from tailsvc.parsing.objects import CADDY_MARK
+from tailsvc.parsing.aliases import Alias, find, leads_to_alias
+from tailsvc.parsing.json_values import EXACT, is_normal
+from tailsvc.parsing.nested_objects import Claim, Path, Taken, claims_within
+from tailsvc.parsing.object_attributes import ODD, attributes_of
+from tailsvc.parsing.objects import CADDY_DURATION, CADDY_MARK, read_seconds
 from tailsvc.parsing.tables import Column, Table
-from tailsvc.timestamps import read_times
+from tailsvc.timestamps import read_moment, read_times, times_of
 
 # More keys than this are data, not a shape. Well under half of ATTRIBUTES_PER_EVENT, so that a line and the object
 # around it have not too many together.
-_KEYS = 64
-_PLANS = 1024
+MOST_KEYS = 64
 
-_SCALARS = {str, bool, type(None)}
+_SCALARS = {str, bool, type(None), Absent}
 _NUMBERS = {int, float}
-_CONTAINERS = {dict, list}
-_ODD = object()
-
-
-class _Field(NamedTuple):
-    place: int  # of the value among the object's
-    alias: Alias
-    alone: bool  # no other key names the same column
+_LAST = 1 << 16  # comes behind all names for the same column
+_CADDY = Alias(columns.RESPONSE_TIME_MS, _LAST, read_seconds, columns.read_all_singly(read_seconds))
 
 
 class Plan(NamedTuple):
-    """What to do with the values of an object, by their places."""
+    """What the keys of objects alone tell, by their places."""
 
     keys: tuple[str, ...]
-    fields: tuple[_Field, ...]
-    time: int | None
-    attributes: tuple[int, ...]  # their places
+    named: tuple[tuple[int, Alias], ...]  # places named like a column
     nested: tuple[int, ...]  # places whose values may hold fields that we know
-    passed_over: tuple[int, ...]  # places named like a column that another key fills
 
-    def fitting(self, values: Sequence[Column]) -> "Plan":
-        """The same for these objects: what is named like a column, and never says anything it could mean, is an
-        attribute (`"pod": 7`)."""
-        mute = [field for field in self.fields if field.alone and _is_mute(field, values[field.place])]
-        if not mute:
-            return self
-        attributes = sorted([*self.attributes, *(field.place for field in mute)])
-        return self._replace(
-            fields=tuple(field for field in self.fields if field not in mute), attributes=tuple(attributes)
-        )
+    @classmethod
+    def of(cls, keys: tuple[str, ...]) -> "Plan":
+        named = [(place, alias) for place, key in enumerate(keys) if (alias := find(key)) is not None]
+        if CADDY_MARK in keys and CADDY_DURATION in keys:
+            named.append((keys.index(CADDY_DURATION), _CADDY))
+        return cls(keys, tuple(named), tuple(place for place, key in enumerate(keys) if leads_to_alias(key)))
 
 
-class Plans:
-    """Those made so far. `unwrap` says whether `log` holds a line of its own, which is then none of our business."""
-
-    def __init__(self, *, unwrap: bool) -> None:
-        self._unwrap = unwrap
-        self._plans: dict[tuple[str, ...], Plan | None] = {}
-
-    def of(self, keys: tuple[str, ...]) -> Plan | None:
-        """The plan for objects with these keys; None where they must be read one by one."""
-        try:
-            return self._plans[keys]
-        except KeyError:
-            return self._learn(keys)
-
-    def _learn(self, keys: tuple[str, ...]) -> Plan | None:
-        if not 0 < len(keys) <= _KEYS or max(map(len, keys)) > ATTRIBUTE_NAME_CHARS:
-            return None
-        if len(self._plans) >= _PLANS:
-            self._plans.clear()
-        plan = self._plans[keys] = _plan(keys, skip=LOG if self._unwrap else None)
-        return plan
+@lru_cache(maxsize=1024)
+def plan_of(keys: tuple[str, ...]) -> Plan | None:
+    """The plan for objects with these keys; None where they must be read one by one."""
+    is_usual = 0 < len(keys) <= MOST_KEYS and max(map(len, keys)) <= ATTRIBUTE_NAME_CHARS
+    return Plan.of(keys) if is_usual else None
 
 
 def read_objects(plan: Plan, values: Sequence[Column]) -> Table:
-    """`values` are by place: the first values of all objects, then the second, ..."""
-    plan = plan.fitting(values)
+    """`values` are by place: the first values of all objects, then the second, ...; ABSENT where an object has none."""
     table = Table(len(values[0]))
-    for place in plan.nested:
-        _avoid(table, values[place], dict)
-    for place in plan.passed_over:
-        _avoid(table, values[place], type(None))
-    for field in plan.fields:
-        _read_field(table, field, values[field.place])
-    if plan.time is not None:
-        table.set_times(read_times(values[plan.time]))
-    table.attributes = {plan.keys[place]: _read_attributes(table, values[place]) for place in plan.attributes}
+    taken: dict[int, list[tuple[Path, Taken]]] = {}
+    for column, claims in groupby(_claims(plan, values), key=lambda claim: claim.alias.column):
+        for claim, rows in _fill(table, column, [*claims]):
+            if rows is not False:
+                taken.setdefault(claim.place, []).append((claim.path, rows))
+    for place, key in enumerate(plan.keys):
+        left = attributes_of(values[place], taken.get(place, ()))
+        if left is not None:
+            table.attributes[key] = left
+            if ODD in values_of(left):
+                table.odd.update(row for row, value in enumerate(left) if value is ODD)
     return table
 
 
-def slot_names(plan: Plan) -> list[str]:
-    """Of each value the field that it becomes."""
-    names = [""] * len(plan.keys)
-    for field in plan.fields:
-        names[field.place] = Event._fields[field.alias.column]
-    if plan.time is not None:
-        names[plan.time] = Event._fields[columns.TIMESTAMP]
-    for place in plan.attributes:
-        names[place] = f"attributes.{plan.keys[place]}"
+def slot_names(plan: Plan, table: Table) -> list[str]:
+    """Of each value the field that it became, in most rows at least."""
+    names = [f"attributes.{key}" for key in plan.keys]
+    for place, alias in plan.named:
+        left = table.attributes.get(plan.keys[place])
+        if left is None or is_partial(left):
+            names[place] = Event._fields[alias.column]
     return names
 
 
-def _is_mute(field: _Field, values: Column) -> bool:
-    """Whether it is the same for the reading of single objects: there numbers too long to be exact are texts, and null
-    says nothing."""
-    is_plain = {*map(type, values)} <= _CONTAINERS or all(map(_is_exact, values))
-    if field.alias.read(values[0]) is not None or not is_plain:
-        return False
-    return field.alias.read_all(values).count(None) == len(values)
+def _claims(plan: Plan, values: Sequence[Column]) -> list[Claim]:
+    """All that may become fields, by column, the preferred names first."""
+    claims = [Claim(alias, place, (), values[place]) for place, alias in plan.named]
+    for place in plan.nested:
+        if dict in set(map(type, values_of(values[place]))):
+            claims += claims_within(plan.keys[place], place, values[place])
+    return sorted(claims, key=lambda claim: (claim.alias.column, claim.alias.rank))
+
+
+def _fill(table: Table, column: int, claims: Sequence[Claim]) -> list[tuple[Claim, Taken]]:
+    """The column, each row's value from the first claim that can be read; and what was taken of each."""
+    for one, other in pairwise(claims):
+        if one.alias.rank == other.alias.rank:  # the one that comes first in the line is preferred
+            both = enumerate(zip(one.values, other.values, strict=True))
+            table.odd.update(row for row, pair in both if ABSENT not in pair)
+    if column == columns.TIMESTAMP:
+        return _fill_times(table, claims)
+    if column == columns.RESPONSE_TIME_MS:
+        for claim in claims:
+            _avoid_inexact(table, claim.values)
+            if claim.alias is _CADDY:  # where null is an attribute
+                table.odd.update(row for row, value in enumerate(claim.values) if value is None)
+    said, taken = _share(table, claims, lambda claim: by_value(claim.alias.read_all, claim.values))
+    if said is not None and set(map(type, values_of(said))) != {type(None)}:
+        table.columns[column] = said
+    return taken
+
+
+def _fill_times(table: Table, claims: Sequence[Claim]) -> list[tuple[Claim, Taken]]:
+    times = read_times(claims[0].values)
+    if None not in times[0]:
+        _, taken = _share(table, claims, lambda _: times[0])
+    else:
+        moments, taken = _share(table, claims, lambda claim: [*map(read_moment, claim.values)])
+        times = times_of(moments or ())
+    table.take_times(times)
+    return taken
+
+
+def _share(
+    table: Table, claims: Sequence[Claim], read: Callable[[Claim], Column]
+) -> tuple[Column | None, list[tuple[Claim, Taken]]]:
+    """What the claims say together, and the rows that each of them fills. Null says nothing, and is taken for that."""
+    said: Column | None = None
+    taken: list[tuple[Claim, Taken]] = []
+    for claim in claims:
+        values = claim.values
+        if said is not None and None not in said:
+            taken.append((claim, None in values_of(values) and [value is None for value in values]))
+            continue
+        found = read(claim)
+        _avoid_unreadable(table, found, values)
+        taken.append((claim, _taken(said, found, values)))
+        said = found if said is None else [new if old is None else old for old, new in zip(said, found, strict=True)]
+    return said, taken
+
+
+def _taken(said: Column | None, found: Column, values: Column) -> Taken:
+    if said is None and None not in found:
+        return True
+    before = repeat(None, len(values)) if said is None else said
+    rows = [
+        value is None or (new is not None and old is None)
+        for old, new, value in zip(before, found, values, strict=True)
+    ]
+    if all(row or value is ABSENT for row, value in zip(rows, values, strict=True)):
+        return True
+    return any(rows) and rows
+
+
+def _avoid_unreadable(table: Table, found: Column, values: Column) -> None:
+    """What cannot be read stays an attribute; but numbers that may have lost digits, read singly, are texts."""
+    if not set(map(type, values_of(values))) <= _SCALARS and None in found:
+        table.odd.update(
+            row
+            for row, (new, value) in enumerate(zip(found, values, strict=True))
+            if new is None and not _is_exact(value)
+        )
 
 
 def _is_exact(value: Any) -> bool:
     kind = type(value)
-    return kind is str or kind is bool or (kind in _NUMBERS and -EXACT <= value <= EXACT)
-
-
-def _avoid(table: Table, values: Column, kind: type) -> None:
-    if kind in set(map(type, values_of(values))):
-        table.odd.update(row for row, value in enumerate(values) if type(value) is kind)
+    return -EXACT < value < EXACT if kind in _NUMBERS else kind is not list or is_normal(value, 2)
 
 
 def _avoid_inexact(table: Table, values: Column) -> None:
-    """Numbers that may have lost digits: read singly, they are texts."""
+    """Even where they can be read."""
     said = values_of(values)
     if set(map(type, said)) <= _NUMBERS and max(said) <= EXACT:
         return
     table.odd.update(row for row, value in enumerate(values) if type(value) in _NUMBERS and value > EXACT)
-
-
-def _read_field(table: Table, field: _Field, values: Column) -> None:
-    if field.alias.column == columns.RESPONSE_TIME_MS:
-        _avoid_inexact(table, values)
-    read = by_value(field.alias.read_all, values)
-    # Null says nothing, which is what None means; but another key may then speak for the column.
-    if None in read and not (field.alone and read is values):
-        table.odd.update(
-            row
-            for row, (column, value) in enumerate(zip(read, values, strict=True))
-            if column is None and not (field.alone and value is None)
-        )
-    table.columns[field.alias.column] = read
-
-
-def _read_attributes(table: Table, values: Column) -> Column:
-    if set(map(type, values_of(values))) <= _SCALARS:
-        return values
-    read = by_value(_read_each_attribute, values)
-    if _ODD in read:
-        table.odd.update(row for row, value in enumerate(read) if value is _ODD)
-    return read
-
-
-def _read_each_attribute(values: Column) -> Column:
-    return [*map(_read_attribute, values)]
-
-
-def _read_attribute(value: Any) -> Any:
-    kind = type(value)
-    if kind is int:
-        return value if -EXACT <= value <= EXACT else str(value)
-    try:
-        return normal(value, 2, exact=False)
-    except (TooDeep, Inexact):
-        return _ODD
-
-
-def _plan(keys: tuple[str, ...], *, skip: str | None) -> Plan | None:
-    named = [(place, alias) for place, key in enumerate(keys) if key != skip and (alias := find(key)) is not None]
-    chosen = _choose(named)
-    times = [place for place, alias in chosen.items() if alias.column == columns.TIMESTAMP]
-    others = [place for place, key in enumerate(keys) if place not in chosen and key != skip]
-    if CADDY_MARK in keys:
-        return None
-    claims = [alias.column for _, alias in named]
-    return Plan(
-        keys=keys,
-        fields=tuple(
-            _Field(place, alias, claims.count(alias.column) == 1)
-            for place, alias in chosen.items()
-            if place not in times
-        ),
-        time=times[0] if times else None,
-        attributes=tuple(others),
-        nested=tuple(place for place, key in enumerate(keys) if leads_to_alias(key)),
-        passed_over=tuple(place for place, _ in named if place not in chosen),
-    )
-
-
-def _choose(named: list[tuple[int, Alias]]) -> dict[int, Alias]:
-    """For each column the key that comes first in the table of names."""
-    chosen: dict[int, tuple[int, Alias]] = {}
-    for place, alias in named:
-        if alias.column not in chosen or alias.rank < chosen[alias.column][1].rank:
-            chosen[alias.column] = (place, alias)
-    return dict(chosen.values())

@@ -11,13 +11,14 @@ from tailsvc.parsing.bots import is_bot
 from tailsvc.parsing.columns import Columns, Reading
 from tailsvc.parsing.json_values import normal
 
-CADDY_MARK = "resp_headers"  # a key that only Caddy's access log has
-_NAME_PARTS = 3  # of the longest dotted name that we know, but for the last
+# A key that only Caddy's access log has, and one that is in seconds there; elsewhere it may be in any unit.
+CADDY_MARK, CADDY_DURATION = "resp_headers", "duration"
+NAME_PARTS = 3  # of the longest dotted name that we know, but for the last
 
 _KEYS_REMEMBERED = 64  # more are data, not a shape
 
 _Path = tuple[str, ...]
-_read_seconds = columns.duration_reader(1000.0)
+read_seconds = columns.duration_reader(1000.0)
 
 
 def read_object(values: Mapping[str, Any]) -> Reading:
@@ -31,7 +32,7 @@ def read_object(values: Mapping[str, Any]) -> Reading:
         elif found[alias.column] is None and (read := alias.read(value)) is not None:
             found[alias.column] = read
             taken.append(path)
-    if CADDY_MARK in rest and "duration" in rest:
+    if CADDY_MARK in rest and CADDY_DURATION in rest:
         _read_caddy_duration(found, rest)
     for path in taken:
         _remove(rest, path)
@@ -77,7 +78,7 @@ def _named(values: dict[str, Any], above: _Path) -> Iterator[tuple[Alias, _Path,
         name = ".".join(path)
         if (alias := find(name)) is not None:
             yield alias, path, value
-        if type(value) is dict and len(path) <= _NAME_PARTS and leads_to_alias(name):
+        if type(value) is dict and len(path) <= NAME_PARTS and leads_to_alias(name):
             yield from _named(value, path)
 
 
@@ -92,8 +93,7 @@ def _remove(values: dict[str, Any], path: _Path) -> None:
 
 
 def _read_caddy_duration(found: Columns, rest: dict[str, Any]) -> None:
-    """Elsewhere `duration` may be in any unit; in Caddy's access log it is in seconds."""
-    duration = _read_seconds(rest["duration"])
+    duration = read_seconds(rest[CADDY_DURATION])
     if found[columns.RESPONSE_TIME_MS] is None and duration is not None:
         found[columns.RESPONSE_TIME_MS] = duration
-        del rest["duration"]
+        del rest[CADDY_DURATION]

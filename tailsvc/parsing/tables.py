@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from tailsvc.event_tables import EventTable, Rows, Woven, by_value
+from tailsvc.event_tables import ABSENT, EventTable, Rows, Woven, by_value
 from tailsvc.events import Event
 from tailsvc.limits import FUTURE_MICROS
 from tailsvc.parsing import columns
 from tailsvc.parsing.bots import are_bots, is_bot
 from tailsvc.parsing.columns import Reading
-from tailsvc.timestamps import TIME_UNIX_NANO, Times, times_of
+from tailsvc.parsing.readings import ORIGINAL_TIMESTAMP
+from tailsvc.timestamps import TIME_UNIX_NANO, Times, iso_text, times_of
 
 # Any column, and the same with nothing for rows that are odd.
 Column = Sequence[Any]
@@ -28,13 +29,13 @@ Attributes = Mapping[str, Any] | None
 class Table:
     """`columns` are by column number; None is a column that no row has. `levels` are those of rows without another.
 
-    `attributes` are those that every row has; `others`, by row, those that only some have: they come behind.
+    `attributes` have ABSENT for rows without one; `others`, by row, are those that few rows have.
     """
 
     def __init__(self, count: int) -> None:
         self.count = count
         self.columns: list[Column | None] = [None] * len(Event._fields)
-        self.micros: Sequence[int] | None = None  # the rows' times, and the smallest step of each
+        self.micros: Sequence[int | None] | None = None  # the rows' times, and the smallest step of each
         self.steps: Sequence[int] = ()
         self.nanos: Sequence[int] | None = None  # beyond the microsecond
         self.levels: Sequence[str | None] | None = None
@@ -71,27 +72,30 @@ class Table:
         found[columns.IS_BOT] = is_bot(found[columns.USER_AGENT])
         found[columns.ATTRIBUTES] = self.all_attributes()[row]
         nanos = 0 if self.nanos is None else self.nanos[row]
-        moment = None if self.micros is None else (self.micros[row], self.steps[row], nanos)
+        micros = None if self.micros is None else self.micros[row]
+        moment = None if micros is None else (micros, self.steps[row], nanos)
         return found, moment, None if self.levels is None else self.levels[row]
 
     def set_times(self, times: Times) -> None:
         """Rows without a time are odd."""
-        micros, self.steps, nanos = times
-        if None in micros:
-            self.odd.update(row for row, time in enumerate(micros) if time is None)
-            micros = [time or 0 for time in micros]
-        self.micros = micros  # type: ignore[assignment]
+        self.take_times(times)
+        if None in times[0]:
+            self.odd.update(row for row, time in enumerate(times[0]) if time is None)
+
+    def take_times(self, times: Times) -> None:
+        """Rows without a time have none."""
+        self.micros, self.steps, nanos = times
         self.nanos = nanos if any(nanos) else None
 
     def within(self, outer: "Table") -> None:
         """What the rows do not say is taken from the same rows of the table around this; see `readings.within`."""
         self.odd |= outer.odd
         for column in columns.NAMED:
-            around = outer.columns[column]
-            if around is not None:
-                said = self.columns[column]
-                self.columns[column] = around if said is None else _merge(said, around)
-        self.attributes = {**outer.attributes, **self.attributes}
+            self.columns[column] = _merge(self.columns[column], outer.columns[column], None)
+        self.attributes = {
+            name: _merge(self.attributes.get(name), outer.attributes.get(name), ABSENT)
+            for name in (*outer.attributes, *self.attributes)
+        }
         self._take_finer_times(outer)
 
     def _take_finer_times(self, outer: "Table") -> None:
@@ -101,7 +105,7 @@ class Table:
         elif outer.micros is not None:
             own = self.nanos or [0] * self.count
             is_finer = [
-                not nanos and around - around % step == inner
+                inner is None or (around is not None and not nanos and around - around % step == inner)
                 for inner, step, nanos, around in zip(self.micros, self.steps, own, outer.micros, strict=True)
             ]
             self.micros = _chosen(is_finer, outer.micros, self.micros)
@@ -126,29 +130,32 @@ class Table:
         if agents is not None:
             fields["is_bot"] = by_value(are_bots, agents)
         times = self._timestamps(received_at)
-        self._note_nanos()
         table = EventTable(rows, times, raws, fields, self.attributes, self.others, self.woven)
         return table.take([row for row in range(self.count) if row not in self.odd]) if self.odd else table
 
-    def _note_nanos(self) -> None:
-        if self.micros is None or self.nanos is None:
-            return
-        texts = [str(micros * 1000 + nanos) for micros, nanos in zip(self.micros, self.nanos, strict=True)]
-        if all(self.nanos) and self.others is None:
-            self.attributes = {**self.attributes, TIME_UNIX_NANO: texts}
-            return
-        self.others = [
-            {**(others or {}), TIME_UNIX_NANO: text} if nanos else others
-            for others, text, nanos in zip(self.others or [None] * self.count, texts, self.nanos, strict=True)
-        ]
-
     def _timestamps(self, received_at: int) -> Sequence[int]:
+        """The times as they are stored; what they say beyond that becomes attributes. See `readings.event`."""
         if self.micros is None:
             return [received_at] * self.count
         latest = received_at + FUTURE_MICROS
-        if max(self.micros) > latest:
-            self.odd.update(row for row, micros in enumerate(self.micros) if micros > latest)
-        return self.micros
+        times = _all_times(self.micros, received_at)
+        nanos = self.nanos
+        if max(times) > latest:
+            self._note(ORIGINAL_TIMESTAMP, [iso_text(at) if at > latest else ABSENT for at in times])
+            nanos = nanos and [0 if at > latest else beyond for at, beyond in zip(times, nanos, strict=True)]
+            times = [received_at if at > latest else at for at in times]
+        if nanos is not None and any(nanos):
+            both = zip(times, nanos, strict=True)
+            self._note(TIME_UNIX_NANO, [str(at * 1000 + beyond) if beyond else ABSENT for at, beyond in both])
+        return times
+
+    def _note(self, name: str, texts: Column) -> None:
+        """One more attribute of those rows that have a text."""
+        if self.others is None:
+            self.attributes = {**self.attributes, name: _merge(texts, self.attributes.get(name), ABSENT)}
+        else:
+            both = zip(self.others, texts, strict=True)
+            self.others = [others if text is ABSENT else {**(others or {}), name: text} for others, text in both]
 
     def _levels(self) -> Column | None:
         levels = self.columns[columns.LEVEL]
@@ -157,11 +164,20 @@ class Table:
         return [level or other for level, other in zip(levels, self.levels, strict=True)]
 
 
-def _chosen(condition: Sequence[bool], yes: Sequence[int], no: Sequence[int]) -> list[int]:
+def _chosen(condition: Sequence[bool], yes: Sequence[Any], no: Sequence[Any]) -> list[Any]:
     return [one if chosen else other for chosen, one, other in zip(condition, yes, no, strict=True)]
 
 
-def _merge(inner: Column, outer: Column) -> Column:
-    if None not in inner:
+def _all_times(micros: Sequence[int | None], received_at: int) -> Sequence[int]:
+    if None not in micros:
+        return micros  # type: ignore[return-value]
+    return [received_at if at is None else at for at in micros]
+
+
+def _merge(inner: Column | None, outer: Column | None, nothing: object) -> Any:
+    """The inner values; the outer ones in rows where these say nothing."""
+    if inner is None or outer is None:
+        return outer if inner is None else inner
+    if nothing not in inner:
         return inner
-    return [around if said is None else said for said, around in zip(inner, outer, strict=True)]
+    return [around if said is nothing else said for said, around in zip(inner, outer, strict=True)]

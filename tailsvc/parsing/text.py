@@ -19,7 +19,7 @@ from tailsvc.parsing.application_log import (
 from tailsvc.parsing.columns import Reading
 from tailsvc.parsing.json_values import TooDeep, load
 from tailsvc.parsing.logfmt import read_known_logfmt, read_logfmt
-from tailsvc.parsing.object_tables import Plans, read_objects, slot_names
+from tailsvc.parsing.object_tables import plan_of, read_objects, slot_names
 from tailsvc.parsing.objects import read_object
 from tailsvc.parsing.readings import within
 from tailsvc.parsing.syslog import read_syslog
@@ -29,8 +29,6 @@ _SYSLOG_HEADS = frozenset("<JFMASOND")  # a priority, or the initial of a month
 
 # Fewer texts are not worth being asked all at once.
 FEWEST_TEXTS = 64
-
-_plans = Plans(unwrap=False)
 
 
 def read_text(text: str, received_at: int) -> Reading:
@@ -91,11 +89,10 @@ def _read_known(rows: list[int], texts: Sequence[str]) -> Iterator[tuple[list[in
         rows = _without(rows, found)
         yield found, table
     for found, known in read_known_logfmt(rows, texts):
-        plan = _plans.of(known.names)
+        plan = plan_of(known.names)
         if plan is not None:
-            plan = plan.fitting(known.values)
             table = read_objects(plan, known.values)
-            table.woven = Woven(known.literals, slot_names(plan), known.texts)
+            table.woven = Woven(known.literals, slot_names(plan, table), known.texts)
             yield found, table
 
 
@@ -105,7 +102,7 @@ def _without(rows: list[int], others: list[int]) -> list[int]:
 
 
 def _table_of(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
-    plan = _plans.of(names)
+    plan = plan_of(names)
     return Table.all_odd(len(rows)) if plan is None else read_objects(plan, [*zip(*rows, strict=True)])
 
 

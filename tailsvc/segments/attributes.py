@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from tailsvc.event_tables import ABSENT
 from tailsvc.events import by_name
 from tailsvc.segments.columns import Column, Columns, Number, Text
 
@@ -69,8 +70,9 @@ def _column_of(name: str, rows: Sequence[int], values: Sequence[Any], count: int
     return MIXED + name, _scattered(Text.of(as_json_texts(values)), rows, count)
 
 
-def as_json_texts(values: Sequence[Any]) -> list[str]:
-    return [orjson.dumps(value).decode() for value in values]
+def as_json_texts(values: Sequence[Any]) -> list[Any]:
+    """ABSENT stays what it is."""
+    return [value if value is ABSENT else orjson.dumps(value).decode() for value in values]
 
 
 def _scattered(column: Column, rows: Sequence[int], count: int) -> Column:

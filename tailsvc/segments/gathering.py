@@ -6,14 +6,14 @@ be kept: see `weaving`.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import count, repeat
+from itertools import compress, count, repeat
 from operator import is_not
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from tailsvc.event_tables import Coded, EventTable, EventTables, Values, by_value, values_of
+from tailsvc.event_tables import ABSENT, Absent, Coded, EventTable, EventTables, Values, by_value, values_of
 from tailsvc.events import Event
 from tailsvc.segments.attributes import LARGEST, MIXED, MOST_COLUMNS, PLAIN, as_json_texts, split_attributes
 from tailsvc.segments.columns import Column, Mask, Number, Text, presence
@@ -112,7 +112,7 @@ def _attributes(tables: Sequence[EventTable], places: Sequence[Place], size: int
                 parts.setdefault(name, []).append((np.array(rows, np.intp), column))
     if len(parts) > MOST_COLUMNS:
         return _split(tables, size)
-    return dict(_attribute(name, found, size) for name, found in parts.items())
+    return dict(named for name, found in parts.items() if (named := _attribute(name, found, size)) is not None)
 
 
 def _by_keys(table: EventTable) -> Iterator[tuple[tuple[str, ...], list[int], Iterable[Values]]]:
@@ -130,13 +130,29 @@ def _by_keys(table: EventTable) -> Iterator[tuple[tuple[str, ...], list[int], It
         yield keys, found, zip(*values, strict=True)
 
 
-def _attribute(name: str, parts: Parts, size: int) -> tuple[str, Column]:
-    kinds = set().union(*(set(map(type, values_of(values))) for _, values in parts))
+def _attribute(name: str, parts: Parts, size: int) -> tuple[str, Column] | None:
+    """None where no row has it."""
+    kinds = _kinds(parts)
+    if Absent in kinds:
+        parts = [part for place, values in parts if len((part := _there(place, values, size))[1])]
+        kinds = _kinds(parts)
+    if not kinds:
+        return None
     if kinds == {str}:
         return PLAIN + name, _texts(parts, size)
     if kinds == {float} or (kinds == {int} and max(max(map(abs, values_of(values))) for _, values in parts) <= LARGEST):
         return PLAIN + name, _numbers(parts, size, kinds.pop())
     return MIXED + name, _texts([(place, by_value(as_json_texts, values)) for place, values in parts], size)
+
+
+def _kinds(parts: Parts) -> set[type]:
+    return set[type]().union(*(set(map(type, values_of(values))) for _, values in parts))
+
+
+def _there(place: Place, values: Values, size: int) -> tuple[Place, Values]:
+    """The rows that have a value, and their values."""
+    there = [value is not ABSENT for value in values]
+    return np.arange(size)[place][there], [*compress(values, there)]
 
 
 def _split(tables: Sequence[EventTable], size: int) -> dict[str, Column]:

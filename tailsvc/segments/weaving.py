@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tailsvc.clock_columns import read_clocks
-from tailsvc.event_tables import Coded, EventTable, Woven, by_value, values_of
+from tailsvc.event_tables import ABSENT, Coded, EventTable, Woven, by_value, is_partial, values_of
 from tailsvc.segments.attributes import MIXED, PLAIN, as_json_texts
 from tailsvc.segments.columns import Mask, Number, Rows
 from tailsvc.segments.frame import Frame, Times, text_of
@@ -106,9 +106,11 @@ class _Weaving:
             return name, self._table.times if name == TIMESTAMP else self._table.fields.get(name)
         short = name[len(PLAIN) :]
         values = self._table.attributes.get(short)
-        if values is None or name in self._frame.columns:
-            return name, values
-        return MIXED + short, by_value(as_json_texts, values)
+        if values is None:
+            return name, None
+        if name not in self._frame.columns:
+            name, values = MIXED + short, by_value(as_json_texts, values)
+        return name, by_value(_where_there, values) if is_partial(values) else values
 
     def _printed_in(self, nth: int, row: int) -> _Printed:
         text, (name, values) = self._woven.texts[nth][row], self._stored[nth]
@@ -158,6 +160,10 @@ class _Weaving:
         if isinstance(column, Number):
             return print_numbers(Number.of(values, column.values.dtype.type), slot.format)
         return print_texts([value or "" for value in values], slot.format)
+
+
+def _where_there(values: Sequence[Any]) -> Sequence[Any]:
+    return [None if value is ABSENT else value for value in values]
 
 
 def _same(texts: Sequence[str], printed: Sequence[str | None], read: _Printed) -> Mask | None:

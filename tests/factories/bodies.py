@@ -1,5 +1,7 @@
 """Bodies of lines that are nearly alike, as programs write them, and of what comes between."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 # What may stand as a value, text by text: also what is no JSON, or not what it looks like.
@@ -49,3 +51,51 @@ def bodies(draw: st.DrawFn) -> list[bytes]:
     for other in draw(st.lists(st.sampled_from(OTHERS), max_size=2)):
         lines.insert(draw(st.integers(0, len(lines))), other)
     return lines
+
+
+NESTED = [
+    "http.request.method", "http.request.headers.n", "http.response.status_code", "http.user_agent", "http.version",
+    "request.headers.user_agent", "request.headers.n", "request.uri", "request.remote_ip", "req.headers.host",
+    "user_agent.original", "user_agent", "service.name", "service", "log.level", "log.syslog.severity.code",
+    "log.file.path", "event.duration", "event.kind", "event", "url.path", "url", "client.ip", "client_ip",
+    "host.name", "hostname", "kubernetes.labels.app", "kubernetes.pod_name", "pod", "container.id", "container",
+    "resp_headers.n", "duration", "ts", "time", "level", "Level", "severity", "msg", "n", "m.n.a", "m.n.b", "m.b",
+    "original_timestamp", "time_unix_nano",
+]  # fmt: skip
+LISTS = ['["a"]', '["a","b"]', "[]", "[9007199254740993]", "[1e300]", '[{"a":123456789012345678}]', '["curl/8"]']
+
+
+@st.composite
+def nested_bodies(draw: st.DrawFn) -> list[bytes]:
+    """Lines of objects within objects: names missing here and there, in any order, said twice, of unusual kinds."""
+    names = draw(st.lists(st.sampled_from(NESTED), min_size=1, max_size=9, unique=True))
+    values = st.sampled_from(TEXTS + NUMBERS[:24] + LISTS)
+    usual = {name: draw(st.lists(values, min_size=1, max_size=3)) for name in names}
+    is_shuffled, is_lacking = draw(st.booleans()), draw(st.booleans())
+    lines = []
+    for _ in range(draw(st.integers(2, 48))):
+        order = draw(st.permutations(names)) if is_shuffled else names
+        tree: dict[str, Any] = {}
+        for name in order:
+            odd = draw(st.integers(0, 40))
+            if not (is_lacking and odd % 5 == 1):
+                _plant(tree, name.split("."), draw(values if odd == 0 else st.sampled_from(usual[name])))
+        text = _written(tree)
+        if draw(st.integers(0, 30)) == 0:
+            text = text.replace("{", draw(st.sampled_from(['{"n":1,', '{"level":"x",', '{"\\u006e":2,'])), 1)
+        lines.append(text.encode())
+    return lines
+
+
+def _plant(tree: dict[str, Any], path: list[str], value: str) -> None:
+    for name in path[:-1]:
+        inner = tree.setdefault(name, {})
+        if not isinstance(inner, dict):
+            return
+        tree = inner
+    tree[path[-1]] = value
+
+
+def _written(tree: dict[str, Any]) -> str:
+    members = (f'"{name}":{_written(item) if isinstance(item, dict) else item}' for name, item in tree.items())
+    return f"{{{','.join(members)}}}"

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from tailsvc.errors import InvalidBody
 from tailsvc.event_tables import EventTables
-from tailsvc.events import Event
-from tailsvc.parsing import BodyKind, columns, flat_objects, parse_body
+from tailsvc.events import Event, by_name
+from tailsvc.parsing import BodyKind, columns, flat_objects, object_attributes, object_groups, parse_body
 from tailsvc.parsing import text as text_forms
 from tailsvc.parsing.aliases import NAMES, find
 from tailsvc.parsing.batch import Unusable, _json_event, _text_event
-from tests.factories.bodies import bodies
+from tests.factories.bodies import bodies, nested_bodies
 
 NOW = 1_735_732_800_000_000  # 2025-01-01T12:00:00Z
 
@@ -119,6 +119,8 @@ def blocks(draw: st.DrawFn) -> list[dict[str, Any]]:
 def few_lines_are_read_by_their_shape() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flat_objects, "FEWEST_LINES", 2)
+        patch.setattr(object_groups, "FEWEST_ALIKE", 4)
+        patch.setattr(object_attributes, "FEWEST_ALIKE", 2)
         patch.setattr(text_forms, "FEWEST_TEXTS", 1)
         yield
 
@@ -131,8 +133,8 @@ def singly(line: bytes) -> Event | None:
 
 
 def comparable(events: Sequence[Event]) -> list[Any]:
-    # repr: 1, 1.0 and True must not pass for each other.
-    return [repr(event) for event in events]
+    # repr: 1, 1.0 and True must not pass for each other. The order of attributes is the stores' to choose.
+    return [repr(event._replace(attributes=event.attributes and by_name(event.attributes))) for event in events]
 
 
 @settings(max_examples=200, deadline=None)
@@ -162,6 +164,15 @@ def test_lines_that_are_alike_are_read_by_their_shape_as_they_are_singly(lines: 
         parsed = parse_body(b"\n".join(lines), kind=BodyKind.NDJSON, received_at=NOW)
         assert comparable(parsed.events) == expected
         assert len(parsed.lines) == len(parsed.events)
+
+
+@settings(max_examples=300, deadline=None)
+@given(nested_bodies())
+def test_objects_within_objects_are_read_by_the_column_as_they_are_singly(lines: list[bytes]) -> None:
+    parsed = parse_body(b"\n".join(lines), kind=BodyKind.NDJSON, received_at=NOW)
+    assert comparable(parsed.events) == comparable([event for line in lines if (event := singly(line))])
+    assert [event.raw for event in parsed.events] == [lines[number - 1] for number in parsed.lines]
+    assert len(parsed.events) + len(parsed.rejections) == len(lines)
 
 
 def test_lines_of_one_shape_are_not_parsed_one_by_one() -> None:

@@ -12,7 +12,7 @@ from tailsvc import timestamps
 from tailsvc.event_tables import EventTables
 from tailsvc.events import Event
 from tailsvc.filters import Exists, Filter, Not, OneOf, matches
-from tailsvc.parsing import BodyKind, flat_objects, parse_body
+from tailsvc.parsing import BodyKind, flat_objects, object_groups, parse_body
 from tailsvc.parsing import text as text_forms
 from tailsvc.parsing.emitted import EmittedLines, parse_emitted
 from tailsvc.segments.bundle import bundle_of
@@ -22,7 +22,7 @@ from tailsvc.segments.gathering import frame_of_tables
 from tailsvc.segments.learning import Book
 from tailsvc.segments.reader import Segment
 from tailsvc.storage.postgres.blocks import block_of
-from tests.factories.bodies import bodies
+from tests.factories.bodies import bodies, nested_bodies
 from tests.factories.events import any_events, filters
 
 NOW = 1_735_732_800_000_000  # 2025-01-01T12:00:00Z
@@ -41,6 +41,7 @@ WRAPPED = [
 def few_lines_are_read_by_their_shape() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flat_objects, "FEWEST_LINES", 2)
+        patch.setattr(object_groups, "FEWEST_ALIKE", 4)
         patch.setattr(text_forms, "FEWEST_TEXTS", 1)
         patch.setattr(timestamps, "FEWEST_ALIKE", 1)
         yield
@@ -77,7 +78,7 @@ def parsed(lines: list[bytes]) -> EventTables:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(bodies() | wrapped_bodies())
+@given(bodies() | wrapped_bodies() | nested_bodies())
 def test_a_block_of_tables_gives_every_field_and_line_back(lines: list[bytes]) -> None:
     book = Book()
     for _ in range(2):  # with the shapes and templates that the first learned
@@ -99,7 +100,9 @@ def test_a_bundle_gives_every_field_and_line_back(events: list[Event], base: int
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(bodies() | wrapped_bodies(), min_size=1, max_size=3), st.lists(any_events, max_size=5))
+@given(
+    st.lists(bodies() | wrapped_bodies() | nested_bodies(), min_size=1, max_size=3), st.lists(any_events, max_size=5)
+)
 def test_tables_of_several_bodies_are_joined_in_order(several: list[list[bytes]], others: list[Event]) -> None:
     parts: list[Sequence[Event]] = [*map(parsed, several), others]
     expected = [event for part in parts for event in part]
@@ -139,7 +142,7 @@ def test_lines_that_are_no_text_keep_their_bytes(form: bytes, read: Callable[[li
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(bodies() | wrapped_bodies(), filters)
+@given(bodies() | wrapped_bodies() | nested_bodies(), filters)
 def test_a_filter_finds_in_tables_what_it_finds_in_their_events(lines: list[bytes], condition: Filter) -> None:
     events = [*parsed(lines)]
     if events:
