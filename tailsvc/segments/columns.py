@@ -19,6 +19,7 @@ Numbers = npt.NDArray[Any]  # int64 or float64
 
 
 SEPARATOR = "\x00"  # stands in no text of an event
+_NEARBY = 1 << 18  # so far apart a table of whole numbers is quicker than sorting them
 _NOT = np.zeros(1, np.bool_)
 
 
@@ -202,6 +203,18 @@ def first_rows(codes: Codes, count: int) -> Rows:
     # Written from the last row on, so that the first has the last word; sorting would cost ten times as much.
     first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
     return first
+
+
+def distinct_numbers(values: Numbers) -> tuple[Numbers, Codes]:
+    """As `np.unique` tells them: each number once, ascending, and which of them each row has."""
+    if len(values) and values.dtype.kind == "i":
+        least, most = int(values.min()), int(values.max())
+        if most - least < _NEARBY:  # a table is ten times as quick as sorting
+            offsets = (values - least).astype(np.intp)
+            there = np.zeros(most - least + 1, np.bool_)
+            there[offsets] = True
+            return np.flatnonzero(there) + least, (np.cumsum(there) - 1)[offsets]
+    return np.unique(values, return_inverse=True)
 
 
 Column = Text | Number

@@ -6,6 +6,7 @@ must be, end with or begin with, and only distinct values have to be looked at. 
 possible rows, for the caller to look at one by one.
 """
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
@@ -14,7 +15,7 @@ import numpy as np
 
 from tailsvc.filters.nodes import SEARCHED_FIELDS
 from tailsvc.folding import upper
-from tailsvc.segments.columns import SEPARATOR, Codes, Mask, Number, Text, joined, places_in
+from tailsvc.segments.columns import SEPARATOR, Codes, Mask, Number, Text, distinct_numbers, joined, places_in
 from tailsvc.segments.dictionary import rows_with
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
 from tailsvc.segments.printing import TIMESTAMP, Slot, is_of_numbers, print_numbers, print_texts
@@ -23,6 +24,8 @@ from tailsvc.segments.templates import template_of
 _IN_NUMBERS = frozenset("0123456789.-+E" + SEPARATOR)
 _NO_NUMBERS = (f"{SEPARATOR}INF{SEPARATOR}", f"{SEPARATOR}-INF{SEPARATOR}", f"{SEPARATOR}NAN{SEPARATOR}")
 _IN_TIMES = frozenset("0123456789-:T ./,") | frozenset("JANFEBMARAPRMAYJUNJULAUGSEPOCTNOVDEC")
+_WORDS_OF_TIMES = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC T"
+_WORD = re.compile("[A-Z]+")
 _SHAPES = {**{ord(each): "0" for each in "0123456789"}, **{ord(each): "A" for each in _IN_TIMES if each.isalpha()}}
 # Ways to lay a needle over one template that are looked at. A whole pasted line has tens; a thousand blanks, millions.
 _MOST_WAYS = 500
@@ -184,7 +187,7 @@ class _Search:
     def _say(self, slot: Slot) -> _Said:
         column = None if slot.column == TIMESTAMP else self._frame.columns[slot.column]
         if isinstance(column, Number):
-            distinct, codes = np.unique(column.values, return_inverse=True)
+            distinct, codes = distinct_numbers(column.values)
             return _Said(joined(print_numbers(Number(distinct), slot.format)), len(distinct), codes)
         if isinstance(column, Text) and slot.column != MESSAGE:
             texts = ["", *print_texts(column.values, slot.format)]
@@ -194,6 +197,8 @@ class _Search:
     def _may_be_in_time(self, slot: Slot, needle: str) -> bool:
         """Of these formats all texts have digits and letters in the same places: a uuid need not be looked for."""
         if not _IN_TIMES.issuperset(needle.strip(SEPARATOR)):
+            return False
+        if any(word not in _WORDS_OF_TIMES for word in _WORD.findall(needle)):
             return False
         if not slot.format.startswith(("iso:", "clf:")):
             return True

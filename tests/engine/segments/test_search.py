@@ -11,6 +11,7 @@ from tailsvc.filters.matching import matches
 from tailsvc.folding import upper
 from tailsvc.segments import encode as encoding
 from tailsvc.segments import search
+from tailsvc.segments.columns import distinct_numbers
 from tailsvc.segments.encode import encode
 from tailsvc.segments.evaluate import matching_rows
 from tailsvc.segments.frame import frame_of, sorted_by_time
@@ -108,3 +109,10 @@ def test_a_value_that_is_absent_or_empty_prints_as_nothing() -> None:
         expected = [number for number, event in enumerate(events, 1) if matches(Contains(needle), event)]
         assert found_in(segment_of(events), range(1), Contains(needle)) == expected
         assert expected
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(-5, 300), max_size=30))
+def test_numbers_are_told_apart_as_by_sorting(numbers: list[int]) -> None:
+    distinct, codes = distinct_numbers(np.array(numbers, np.int64))
+    assert distinct.tolist() == sorted(set(numbers))
+    assert distinct[codes].tolist() == numbers
