@@ -12,7 +12,7 @@ from tailsvc.event_tables import EventTable, EventTables
 from tailsvc.events import Event, ParsedBody, Rejection, searchable
 from tailsvc.limits import JSON_DEPTH, LINE_BYTES, MIB, REJECTION_SAMPLE_BYTES
 from tailsvc.parsing.aliases import LOG
-from tailsvc.parsing.flat_objects import Shapes, texts_of
+from tailsvc.parsing.flat_objects import FEWEST_ALIKE, Shapes, texts_of
 from tailsvc.parsing.json_values import TooDeep, load
 from tailsvc.parsing.lines import ESCAPED_NUL, Block
 from tailsvc.parsing.object_groups import by_keys, table_of, tables_of
@@ -154,7 +154,9 @@ def _json_tables(block: Block, received_at: int) -> Iterator[EventTable]:
     wrapped: dict[int, dict[str, Any]] = {}
     for row, value in values:
         if type(value) is dict:
-            (wrapped if type(value.get(LOG)) is str else plain)[row] = value
+            kind = type(value.get(LOG))
+            if kind is not int and kind is not float:  # those with too many digits are texts, read singly
+                (wrapped if kind is str else plain)[row] = value
     groups = by_keys(plain)
     if texts is not None:
         _learn_shapes(groups, texts)
@@ -166,7 +168,7 @@ def _json_tables(block: Block, received_at: int) -> Iterator[EventTable]:
 
 def _learn_shapes(groups: Mapping[tuple[str, ...], list[int]], texts: Sequence[str]) -> None:
     for keys, rows in groups.items():
-        if LOG not in keys and (plan := plan_of(keys)) is not None:
+        if len(rows) >= FEWEST_ALIKE and LOG not in keys and (plan := plan_of(keys)) is not None:
             _shapes.learn(keys, plan, [texts[row] for row in rows])
 
 

@@ -27,7 +27,7 @@ _MEMBER = re.compile(r'( *"([^"]*)" *: *)(?:"([^"]*)"|([^",{}\[\] ]+))( *)([,}])
 FEWEST_LINES = 256
 _SPACE = 32  # smaller characters are control characters
 _SAMPLE = 16
-_FEWEST = 8  # lines that are worth to learn a shape of
+FEWEST_ALIKE = 8  # lines that are worth to learn a shape of
 _HEADS = 512
 _SHAPES = 16  # with the same first name
 _ATTEMPTS = 8  # for the same names
@@ -114,7 +114,7 @@ class Shapes:
     def learn(self, keys: tuple[str, ...], plan: Plan, texts: Sequence[str]) -> None:
         """`texts` are lines with these keys that had no known shape."""
         attempts = self._attempts.get(keys, 0)
-        if len(texts) < _FEWEST or attempts >= _ATTEMPTS:
+        if len(texts) < FEWEST_ALIKE or attempts >= _ATTEMPTS:
             return
         text = next((text for text in texts if "\\" not in text), None)
         if text is None:

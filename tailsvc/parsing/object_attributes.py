@@ -13,7 +13,12 @@ from tailsvc.parsing.json_values import EXACT, Inexact, TooDeep, is_normal, norm
 from tailsvc.parsing.nested_objects import Path, Taken
 from tailsvc.parsing.tables import Column
 
-ODD = object()  # stands for what must be read singly
+
+class Odd:
+    """The type of ODD, which stands for what must be read singly."""
+
+
+ODD = Odd()
 
 FEWEST_ALIKE = 8  # objects of the same names that are worth columns
 _DEPTH = 2  # of an attribute's value
@@ -32,17 +37,15 @@ class _Cut(NamedTuple):
 _NO_CUT = _Cut([], set(), {})
 
 
-def attributes_of(values: Column, taken: Sequence[tuple[Path, Taken]]) -> Column | None:
-    """The values as attributes, without what was taken of them; ABSENT where nothing is left, None for no row at all.
+def attributes_of(values: Column, taken: Sequence[tuple[Path, Taken]]) -> Column:
+    """The values as attributes, without what was taken of them; ABSENT where nothing is left.
 
     As in `objects`, an object that is empty for that is gone, and one that came empty is not.
     """
-    if all(rows is True for _, rows in taken):
-        cut = _cut(path for path, _ in taken)
-        read = [ABSENT] if cut.whole and not cut.below and not cut.names else _read(values, cut, _DEPTH)
-    else:
-        read = _read_by_row(values, taken)
-    return None if set(map(type, values_of(read))) == {Absent} else read
+    if not all(rows is True for _, rows in taken):
+        return _read_by_row(values, taken)
+    cut = _cut(path for path, _ in taken)
+    return [ABSENT] * len(values) if cut.whole and len(taken) == 1 else _read(values, cut, _DEPTH)
 
 
 def _read_by_row(values: Column, taken: Sequence[tuple[Path, Taken]]) -> Column:
@@ -77,17 +80,16 @@ def _read(values: Column, cut: _Cut, depth: int) -> Column:
         if kinds <= _SCALARS or (kinds <= _NUMBERS and min(said) > -EXACT and max(said) < EXACT):
             return values
         if dict in kinds and len(said) >= FEWEST_ALIKE:
-            return by_value(lambda objects: _read_objects(objects, cut, depth), values)
+            read = _read_objects if len(kinds) > 1 or len(set(map(tuple, said))) > 1 else _read_alike
+            return by_value(lambda objects: read(objects, cut, depth), values)
     return by_value(lambda values: [_read_one(value, cut, depth) for value in values], values)
 
 
 def _read_objects(values: Column, cut: _Cut, depth: int) -> Column:
-    """Those of the same names at once; what is no object has no names."""
+    """Those of the same names at once, and what is no object."""
     groups: dict[tuple[str, ...] | None, list[int]] = {}
     for row, value in enumerate(values):
         groups.setdefault(tuple(value) if type(value) is dict else None, []).append(row)
-    if len(groups) == 1:
-        return _read_alike(values, cut, depth)
     read: list[Any] = [ABSENT] * len(values)
     for names, rows in groups.items():
         group: Column = [values[row] for row in rows]
@@ -122,7 +124,7 @@ def _together(columns: dict[str, Column], count: int) -> Column:
     if not columns:
         return [ABSENT] * count
     rows = zip(*columns.values(), strict=True)
-    if not any(set(map(type, column)) & {Absent, object} for column in columns.values()):
+    if not any(set(map(type, column)) & {Absent, Odd} for column in columns.values()):
         return [*map(dict, map(zip, repeat([*columns]), rows))]
     return [ODD if ODD in row else _without_absent(columns, row) for row in rows]
 

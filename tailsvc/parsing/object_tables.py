@@ -15,7 +15,7 @@ from tailsvc.parsing import columns
 from tailsvc.parsing.aliases import Alias, find, leads_to_alias
 from tailsvc.parsing.json_values import EXACT, is_normal
 from tailsvc.parsing.nested_objects import Claim, Path, Taken, claims_within
-from tailsvc.parsing.object_attributes import ODD, attributes_of
+from tailsvc.parsing.object_attributes import ODD, Odd, attributes_of
 from tailsvc.parsing.objects import CADDY_DURATION, CADDY_MARK, read_seconds
 from tailsvc.parsing.tables import Column, Table
 from tailsvc.timestamps import read_moment, read_times, times_of
@@ -62,10 +62,11 @@ def read_objects(plan: Plan, values: Sequence[Column]) -> Table:
                 taken.setdefault(claim.place, []).append((claim.path, rows))
     for place, key in enumerate(plan.keys):
         left = attributes_of(values[place], taken.get(place, ()))
-        if left is not None:
+        kinds = set(map(type, values_of(left)))
+        if kinds != {Absent}:
             table.attributes[key] = left
-            if ODD in values_of(left):
-                table.odd.update(row for row, value in enumerate(left) if value is ODD)
+        if Odd in kinds:
+            table.odd.update(row for row, value in enumerate(left) if value is ODD)
     return table
 
 
