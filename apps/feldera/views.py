@@ -104,7 +104,7 @@ class ApiKeyView(FelderaView):
 def _selected(request: Request) -> Any:
     selector = request.query_params.get("selector", "all")
     if selector not in _SELECTORS:
-        raise unprocessable(selector="must be one of all, status.")
+        raise unprocessable(selector="selector must be one of all, status.")
     return _SELECTORS[selector]
 
 
@@ -120,5 +120,5 @@ def _read_key(told: Any) -> tuple[str, KeyRole]:
     if isinstance(role, str) and role in _UNMINTABLE:
         raise errors.owner_not_mintable()
     if role not in list(KeyRole):
-        raise unprocessable(role="must be 'read' or 'write'.")
+        raise unprocessable(role="role must be 'read' or 'write'.")
     return told["name"], KeyRole(role)

@@ -17,7 +17,7 @@ def whole_number(params: Mapping[str, str], name: str, *, default: int, low: int
     # Digits only and not many: int() would take "１２", "1_000" and a megabyte of digits.
     if text.isascii() and text.isdigit() and len(text) < 20 and low <= int(text) <= high:
         return int(text)
-    raise unprocessable(**{name: f"must be a whole number from {low} to {high}."})
+    raise unprocessable(**{name: f"{name} must be a whole number from {low} to {high}."})
 
 
 def one_of(params: Mapping[str, str], name: str, choices: type[Choice]) -> Choice | None:
@@ -27,11 +27,11 @@ def one_of(params: Mapping[str, str], name: str, choices: type[Choice]) -> Choic
     try:
         return choices(text)
     except ValueError as error:
-        raise unprocessable(**{name: f"must be one of {', '.join(choices)}."}) from error
+        raise unprocessable(**{name: f"{name} must be one of {', '.join(choices)}."}) from error
 
 
 def flag(params: Mapping[str, str], name: str) -> bool:
     text = params.get(name, "false").lower()
     if text in _TRUE | _FALSE:
         return text in _TRUE
-    raise unprocessable(**{name: "must be true or false."})
+    raise unprocessable(**{name: f"{name} must be true or false."})

@@ -103,7 +103,7 @@ def _before(request: Request) -> int | None:
         return None
     if text.isascii() and text.isdigit() and len(text) < 20:
         return int(text)
-    raise unprocessable(before="must be the id of a rejection.")
+    raise unprocessable(before="before must be the id of a rejection.")
 
 
 def _day(request: Request, name: str) -> date | None:
@@ -115,4 +115,4 @@ def _day(request: Request, name: str) -> date | None:
             raise ValueError
         return date.fromisoformat(text)
     except ValueError as error:
-        raise unprocessable(**{name: "must be a day as YYYY-MM-DD."}) from error
+        raise unprocessable(**{name: f"{name} must be a day as YYYY-MM-DD."}) from error

@@ -108,7 +108,7 @@ class ReplicaDetail(LifecycleView):
         """A heartbeat, with the whole state."""
         found = find_stream(stream)
         if not serializers.REPLICA_NAME.fullmatch(replica):
-            raise unprocessable(replica=f"must be 1 to {limits.REPLICA_CHARS} printable ASCII characters.")
+            raise unprocessable(replica=f"replica must be 1 to {limits.REPLICA_CHARS} printable ASCII characters.")
         given = serializers.ReplicaInput(data=request.data)
         given.is_valid(raise_exception=True)
         kept, is_new = replicas.report(found, replica, given.validated_data, now=timezone.now())

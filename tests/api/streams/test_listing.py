@@ -67,6 +67,7 @@ def test_an_unusable_parameter_is_told(api: Api, database: None, query: str, fie
     answer = api.get(f"/api/streams?{query}", token=make_token(make_team()))
     assert answer.status_code == 422
     assert list(answer.json()["errors"]) == [field]
+    assert answer.json()["detail"].startswith(f"{field} must be ")
 
 
 def test_after_the_last_there_is_nothing(api: Api, database: None) -> None:

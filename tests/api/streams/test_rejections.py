@@ -57,6 +57,7 @@ def test_an_unusable_place_is_told(api: Api, world: World, before: str) -> None:
     answer = api.get(f"{path(world)}?before={before}", token=world.token)
     assert answer.status_code == 422
     assert list(answer.json()["errors"]) == ["before"]
+    assert answer.json()["detail"] == "before must be the id of a rejection."
 
 
 @pytest.mark.parametrize("before", ["0", "1", "9223372036854775808", "9999999999999999999"])

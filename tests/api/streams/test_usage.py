@@ -65,6 +65,7 @@ def test_what_is_no_day_is_told(api: Api, world: World, day: str) -> None:
         answer = api.get(f"/api/usage?{name}={day}", token=world.token)
         assert answer.status_code == 422
         assert list(answer.json()["errors"]) == [name]
+        assert answer.json()["detail"] == f"{name} must be a day as YYYY-MM-DD."
 
 
 def test_another_teams_usage_is_not_shown(api: Api, world: World) -> None:
