@@ -1,6 +1,8 @@
 """Read the environment, and fail loudly on what cannot be meant."""
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -39,6 +41,23 @@ def integer(name: str, default: int) -> int:
         return int(value)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}={value!r} is not a whole number") from error
+
+
+def web_address(name: str, default: str) -> str:
+    """Without a slash at its end."""
+    value = (text(name) or default).rstrip("/")
+    if not re.match(r"https?://[^/\s]", value):
+        raise ImproperlyConfigured(f"{name}={value!r} is no address: http:// or https://, and a host")
+    return value
+
+
+def one_of(name: str, choices: Sequence[str], default: str) -> str:
+    """In whatever case it is given."""
+    value = os.environ.get(name) or default
+    found = next((choice for choice in choices if choice.lower() == value.lower()), None)
+    if found is None:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of {', '.join(choices)}")
+    return found
 
 
 def words(name: str, default: str = "") -> list[str]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import structlog
 
+LEVELS = tuple(logging.getLevelNamesMapping())
+
 
 def logging_configuration(*, json: bool, level: str) -> None:
     shared: list[Any] = [

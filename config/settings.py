@@ -7,7 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config import env
 from config.databases import ROLES, django_database, libpq_url, role_url
-from config.log import logging_configuration
+from config.log import LEVELS, logging_configuration
 from config.static import static_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -19,7 +19,7 @@ if not SECRET_KEY:
     raise ImproperlyConfigured("TAILSVC_SECRET_KEY is not set; `tailsvc up` makes one, other set-ups must")
 
 # Where we are reached. Links in answers and the ingest address use the public URL, never the request's Host.
-PUBLIC_URL = env.text("TAILSVC_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+PUBLIC_URL = env.web_address("TAILSVC_PUBLIC_URL", "http://127.0.0.1:8000")
 _public = urlsplit(PUBLIC_URL)
 ALLOWED_HOSTS = [_public.hostname or "", "127.0.0.1", "localhost", "[::1]", *env.words("TAILSVC_ALLOWED_HOSTS")]
 TRUSTED_PROXIES = env.words("TAILSVC_TRUSTED_PROXIES")
@@ -213,5 +213,6 @@ METRICS_TOKEN = env.text("TAILSVC_METRICS_TOKEN")
 # Logs of our own
 LOGGING_CONFIG = None
 logging_configuration(
-    json=env.text("TAILSVC_LOG_FORMAT", "json") == "json", level=env.text("TAILSVC_LOG_LEVEL", "INFO")
+    json=env.one_of("TAILSVC_LOG_FORMAT", ("json", "console"), "json") == "json",
+    level=env.one_of("TAILSVC_LOG_LEVEL", LEVELS, "INFO"),
 )

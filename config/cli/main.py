@@ -54,24 +54,27 @@ class _Group(TyperGroup):
         super().__init__(**{**given, "commands": _Commands()})
 
     def invoke(self, ctx: Any) -> Any:
-        """A database that is away is told in a sentence, whichever command meets it."""
+        """What is wrong around us, and not with us, is told in a sentence, whichever command meets it."""
         try:
             return super().invoke(ctx)
         except Exception as error:
-            if not _is_of_the_database(error):
+            told = _in_a_sentence(error)
+            if told is None:
                 raise
-            why = " ".join(str(error).split()).rstrip(".?")
-            fail(f"The database does not answer: {why}. `tailsvc doctor` says what to do.")
+            fail(told)
 
 
-def _is_of_the_database(error: Exception) -> bool:
-    """By name: most commands have no use for Django."""
-    if isinstance(error, StorageUnavailable):
-        return True
-    return type(error).__module__ == "django.db.utils" and type(error).__name__ in {
-        "OperationalError",
-        "InterfaceError",
-    }
+def _in_a_sentence(error: Exception) -> str | None:
+    """Django's errors by their names: most commands have no use for it."""
+    why = " ".join(str(error).split()).rstrip(".?")
+    match type(error).__module__, type(error).__name__:
+        case "django.core.exceptions", "ImproperlyConfigured":
+            return f"{why}."
+        case "django.db.utils", "OperationalError" | "InterfaceError":
+            is_away = True
+        case _:
+            is_away = isinstance(error, StorageUnavailable)
+    return f"The database does not answer: {why}. `tailsvc doctor` says what to do." if is_away else None
 
 
 def _alone(command: Callable[..., None]) -> typer.Typer:

@@ -46,6 +46,9 @@ def up(
         grpc_port=behind(port, 1) if grpc_port is None else grpc_port,
         tls_port=None if not tls else behind(port, 2) if tls_port is None else tls_port,
     )
+    ports = [each for each in (shape.port, shape.grpc_port, shape.tls_port) if each]
+    if len(set(ports)) < len(ports):
+        fail("Two of --port, --grpc-port and --tls-port are the same; each listens on its own.", code=USAGE)
     try:
         asyncio.run(bring_up(place, shape, tell=tell, on_ready=partial(_announce, place), verbose=verbose))
     except CannotStart as error:

@@ -57,7 +57,7 @@ class Instance:
         self._tree = what
         self._on_ready = on_ready
         self._account = None if env.text("DATABASE_URL") else server_account()
-        address = env.text("TAILSVC_PUBLIC_URL") or f"http://{in_url(local_address(shape.host))}:{shape.port}"
+        address = env.web_address("TAILSVC_PUBLIC_URL", f"http://{in_url(local_address(shape.host))}:{shape.port}")
         self._state = State(
             pid=os.getpid(),
             run_id=secrets.token_hex(8),

@@ -106,21 +106,31 @@ def test_commands_without_a_running_service_say_how_to_start_one(
     assert not (tmp_path / "home").exists()
 
 
-def test_a_database_that_is_away_is_told_in_a_sentence(tmp_path: Path) -> None:
-    nowhere = {"DATABASE_URL": "postgresql://x:secret@127.0.0.1:1/x", "TAILSVC_SECRET_KEY": "x"}
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        (
+            "TAILSVC_DATABASE_POOL",
+            "0",
+            r"The database does not answer: connection .+ Connection refused .+\. `tailsvc doctor` says what to do\.",
+        ),
+        ("DATABASE_URL", "mysql://x:secret@host/x", r"DATABASE_URL must be a postgresql:// address\."),
+        ("TAILSVC_LOG_LEVEL", "loud", r"TAILSVC_LOG_LEVEL='loud' is none of .+, WARNING, INFO, .+\."),
+        ("TAILSVC_PUBLIC_URL", "logs.example", r"TAILSVC_PUBLIC_URL='logs\.example' is no address: .+\."),
+    ],
+)
+def test_what_is_wrong_around_us_is_told_in_a_sentence(tmp_path: Path, name: str, value: str, told: str) -> None:
+    nowhere = {"DATABASE_URL": "postgresql://x:secret@127.0.0.1:1/x", "TAILSVC_SECRET_KEY": "x", name: value}
     done = subprocess.run(
         [sys.executable, "-c", "from config.cli import app; app()", "check", "--home", str(tmp_path)],
         cwd=CODE,
-        env=environment({**nowhere, "TAILSVC_DATABASE_POOL": "0"}),
+        env=environment(nowhere),
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(
-        r"The database does not answer: connection .+ Connection refused .+\. `tailsvc doctor` says what to do\.\n",
-        done.stderr,
-    )
+    assert re.fullmatch(f"{told}\n", done.stderr)
     assert "secret" not in done.stderr
 
 
@@ -143,6 +153,16 @@ def test_a_port_for_tls_without_tls_is_a_mistake(runner: CliRunner) -> None:
     result = runner.invoke(app, ["up", "--tls-port", "8443"])
     assert result.exit_code == 2
     assert "--tls" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "given", [["--grpc-port", "8000"], ["--tls", "--tls-port", "8001"], ["--port", "8001", "--grpc-port", "8001"]]
+)
+def test_two_servers_cannot_have_one_port(runner: CliRunner, given: list[str], tmp_path: Path) -> None:
+    result = runner.invoke(app, ["up", *given])
+    assert result.exit_code == 2
+    assert "are the same" in result.stderr
+    assert not (tmp_path / "home").exists()
 
 
 @pytest.mark.parametrize(("port", "expected"), [(8000, 8002), (65_533, 65_535), (65_534, 0), (0, 0)])
