@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, islice, starmap
+from itertools import accumulate, chain, islice, starmap
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -212,15 +212,22 @@ class Walk:
 
     def _decoded(self, batch: Sequence[_Found]) -> list[StoredEvent]:
         """In order; the columns of pieces are decoded only here, for these events."""
-        by_frame: dict[tuple[Piece, int], list[int]] = {}
+        by_piece: dict[Piece, list[int]] = {}
         for place, found in enumerate(batch):
             if found.piece is not None:
-                by_frame.setdefault((found.piece, found.group), []).append(place)
+                by_piece.setdefault(found.piece, []).append(place)
         events = [found.event for found in batch]
         parts = [
-            (self._payloads.segment(self._stream, piece).frame(group), np.array([batch[place].row for place in places]))
-            for (piece, group), places in by_frame.items()
+            self._part(piece, [(batch[place].group, batch[place].row) for place in places])
+            for piece, places in by_piece.items()
         ]
-        for place, event in zip(chain.from_iterable(by_frame.values()), events_of(parts), strict=True):
+        for place, event in zip(chain.from_iterable(by_piece.values()), events_of(parts), strict=True):
             events[place] = event
         return [event for event in events if event is not None]
+
+    def _part(self, piece: Piece, places: Sequence[tuple[int, int]]) -> tuple[Frame, Rows]:
+        """One frame for all row groups of the piece: each column of each frame costs, whatever it is read for."""
+        segment = self._payloads.segment(self._stream, piece)
+        groups = sorted({group for group, _ in places})
+        starts = dict(zip(groups, accumulate((segment.groups[group] for group in groups), initial=0), strict=False))
+        return segment.frame(*groups), np.array([starts[group] + row for group, row in places])
