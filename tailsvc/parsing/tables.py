@@ -92,11 +92,23 @@ class Table:
         self.odd |= outer.odd
         for column in columns.NAMED:
             self.columns[column] = _merge(self.columns[column], outer.columns[column], None)
+        if outer.others is not None:
+            self.others = [*map(self._over_others, range(self.count), outer.others)]
         self.attributes = {
             name: _merge(self.attributes.get(name), outer.attributes.get(name), ABSENT)
             for name in (*outer.attributes, *self.attributes)
         }
         self._take_finer_times(outer)
+
+    def _over_others(self, row: int, outer: Attributes) -> Attributes:
+        """The row's own attributes, over those that few rows have around them."""
+        own = None if self.others is None else self.others[row]
+        left = {
+            name: value
+            for name, value in (outer or {}).items()
+            if name not in self.attributes or self.attributes[name][row] is ABSENT
+        }
+        return {**left, **(own or {})} or None
 
     def _take_finer_times(self, outer: "Table") -> None:
         """See `readings.finer`."""

@@ -62,16 +62,19 @@ NESTED = [
     "resp_headers.n", "duration", "ts", "time", "level", "Level", "severity", "msg", "n", "m.n.a", "m.n.b", "m.b",
     "original_timestamp", "time_unix_nano",
 ]  # fmt: skip
+RARE = ['{"n":1,', '{"level":"x",', '{"\\u006e":2,', '{"rare":1,', '{"rare":{"b":null},', '{"a":2,"rare":"ü",']
+WRAPPED = ['"level=info a=1 rare=2"', '"level=warn b=1"', '"text"', '"{\\"a\\":1}"', '"text\\n"', '{"a":1}', "7"]
 LISTS = ['["a"]', '["a","b"]', "[]", "[9007199254740993]", "[1e300]", '[{"a":123456789012345678}]', '["curl/8"]']
 
 
 @st.composite
 def nested_bodies(draw: st.DrawFn) -> list[bytes]:
-    """Lines of objects within objects: names missing here and there, in any order, said twice, of unusual kinds."""
+    """Lines of objects within objects, some around a line: names missing here and there, in any order, said twice, of
+    unusual kinds, or in hardly any line."""
     names = draw(st.lists(st.sampled_from(NESTED), min_size=1, max_size=9, unique=True))
     values = st.sampled_from(TEXTS + NUMBERS[:24] + LISTS)
     usual = {name: draw(st.lists(values, min_size=1, max_size=3)) for name in names}
-    is_shuffled, is_lacking = draw(st.booleans()), draw(st.booleans())
+    is_shuffled, is_lacking, is_wrapped = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
     lines = []
     for _ in range(draw(st.integers(2, 48))):
         order = draw(st.permutations(names)) if is_shuffled else names
@@ -80,9 +83,11 @@ def nested_bodies(draw: st.DrawFn) -> list[bytes]:
             odd = draw(st.integers(0, 40))
             if not (is_lacking and odd % 5 == 1):
                 _plant(tree, name.split("."), draw(values if odd == 0 else st.sampled_from(usual[name])))
+        if is_wrapped:
+            tree["log"] = draw(st.sampled_from(WRAPPED))
         text = _written(tree)
         if draw(st.integers(0, 30)) == 0:
-            text = text.replace("{", draw(st.sampled_from(['{"n":1,', '{"level":"x",', '{"\\u006e":2,'])), 1)
+            text = text.replace("{", draw(st.sampled_from(RARE)), 1)
         lines.append(text.encode())
     return lines
 
