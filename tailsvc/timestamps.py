@@ -100,8 +100,9 @@ def read_iso(text: str) -> Moment | None:
 
 
 def read_times(values: Sequence[Any]) -> Times:
-    """`read_moment` of each value; several times as quick where all are ISO texts."""
-    if set(map(type, values)) == {str}:
+    """`read_moment` of each value; several times as quick where all are ISO texts, or all seconds with decimals."""
+    kinds = set(map(type, values))
+    if kinds == {str}:
         alike = _read_alike(values) if len(values) >= FEWEST_ALIKE else None
         if alike is not None:
             return alike
@@ -113,7 +114,16 @@ def read_times(values: Sequence[Any]) -> Times:
             micros = [*map(add, seconds, offsets)]
             if min(micros) >= EARLIEST_MICROS:
                 return micros, steps, nanos
+    elif kinds == {float} and min(values) >= _SMALLEST_EPOCH and max(values) < _SMALLEST_EPOCH * 1000:
+        return _read_seconds(values)
     return times_of([*map(read_moment, values)])
+
+
+def _read_seconds(values: Sequence[float]) -> Times:
+    """Of numbers that are seconds, with whatever is behind their points."""
+    parts = [text.split(".") for text in map(repr, values)]
+    micros = [int(whole + fraction[:6].ljust(6, "0")) for whole, fraction in parts]
+    return micros, [max(1, SECOND // 10 ** len(fraction)) for _, fraction in parts], [0] * len(parts)
 
 
 def _read_alike(texts: Sequence[str]) -> Times | None:

@@ -114,6 +114,17 @@ def alike(draw: st.DrawFn) -> list[str]:
     return texts
 
 
+seconds = st.decimals(90_000_000, 100_000_000_001, places=9) | st.decimals(1_500_000_000, 1_900_000_000, places=3)
+
+
+@given(st.lists(seconds.map(float) | st.sampled_from([1e8, 1e11, 1735725600.0, 99_999_999.999]), min_size=1))
+def test_seconds_with_decimals_are_read_together_as_each_by_itself(values: list[float]) -> None:
+    for group in (values, [value for value in values if 1e8 <= value < 1e11]):
+        micros, steps, nanos = read_times(group or [1e9])
+        expected = [read_moment(value) or (None, 1, 0) for value in group or [1e9]]
+        assert [*zip(micros, steps, nanos, strict=True)] == expected
+
+
 @given(alike(), st.integers(0, 3))
 def test_many_times_in_one_notation_are_read_as_one_by_one(texts: list[str], before: int) -> None:
     texts = [*texts[:1] * before, *texts]
