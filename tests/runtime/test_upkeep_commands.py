@@ -94,6 +94,15 @@ def rows_of(service: Instance, uuid: str) -> int:
 
 
 @contextmanager
+def held_up(service: Instance, uuid: str) -> Iterator[None]:
+    """The stream's compaction does not come to its end, as long as its lock can be waited for."""
+    with psycopg.connect(service.state.database_url) as connection:
+        query = "SELECT 1 FROM log_upkeep WHERE stream_id = (SELECT id FROM streams_stream WHERE uuid = %s) FOR UPDATE"
+        assert connection.execute(query, [uuid]).fetchone()
+        yield
+
+
+@contextmanager
 def stopped(service: Instance, name: str) -> Iterator[None]:
     """The process is there and answers nobody."""
     pid = service.state.children[name]
@@ -156,8 +165,9 @@ def test_ctrl_c_ends_the_wait_and_not_the_work(service: Instance) -> None:
     command = [*COMMAND, "compact", "--wait", "--home", str(service.home.path)]
     with subprocess.Popen(command, env=environment({}), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr
-        first = process.stderr.readline()  # it waits
-        process.send_signal(signal.SIGINT)
+        with held_up(service, uuid):
+            first = process.stderr.readline()  # it waits
+            process.send_signal(signal.SIGINT)
         rest = process.stderr.read()
     assert (first + rest).endswith("\nNot waiting any longer; the worker goes on.\n")
     assert process.returncode == 130
