@@ -4,7 +4,7 @@ Objects of the same names are taken apart into columns of their own, and put tog
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from tailsvc.event_tables import ABSENT, Absent, by_value, values_of
@@ -78,6 +78,8 @@ def _read(values: Column, cut: _Cut, depth: int) -> Column:
     kinds = set(map(type, said))
     if not cut.whole:
         if kinds <= _SCALARS or (kinds <= _NUMBERS and min(said) > -EXACT and max(said) < EXACT):
+            return values
+        if kinds == {list} and depth <= JSON_DEPTH and set(map(type, chain.from_iterable(said))) <= _SCALARS:
             return values
         if dict in kinds and len(said) >= FEWEST_ALIKE:
             read = _read_objects if len(kinds) > 1 or len(set(map(tuple, said))) > 1 else _read_alike

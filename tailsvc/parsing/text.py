@@ -19,6 +19,7 @@ from tailsvc.parsing.application_log import (
 from tailsvc.parsing.columns import Reading
 from tailsvc.parsing.json_values import TooDeep, load
 from tailsvc.parsing.logfmt import read_known_logfmt, read_logfmt
+from tailsvc.parsing.object_groups import by_keys, tables_of
 from tailsvc.parsing.object_tables import plan_of, read_objects, slot_names
 from tailsvc.parsing.objects import read_object
 from tailsvc.parsing.readings import within
@@ -56,7 +57,7 @@ def _read_by_form(
 ) -> Iterator[tuple[list[int], Table]]:
     access_logs: dict[int, Match] = {}
     laravels: dict[int, Match] = {}
-    objects: dict[tuple[str, ...], dict[int, tuple[Any, ...]]] = {}
+    objects: dict[int, dict[str, Any]] = {}
     others: dict[bool | None, dict[int, Reading | None]] = {}  # with a time, without, or saying nothing at all
     for row in rows:
         text = texts[row]
@@ -65,7 +66,7 @@ def _read_by_form(
                 access_logs[row] = match
                 continue
             if (pairs := _pairs(text)) is not None:
-                objects.setdefault(pairs[0], {})[row] = pairs[1]
+                objects[row] = pairs
                 continue
             if (match := match_laravel(text)) is not None:
                 laravels[row] = match
@@ -76,8 +77,7 @@ def _read_by_form(
         yield [*access_logs], read_access_logs([*access_logs.values()])
     if laravels:
         yield [*laravels], read_laravels([*laravels.values()])
-    for names, values in objects.items():
-        yield [*values], _table_of(names, [*values.values()])
+    yield from tables_of(objects, by_keys(objects))
     for kept in others.values():
         readings = [reading for reading in kept.values() if reading is not None]
         yield [*kept], Table.of_readings(readings) if readings else Table(len(kept))
@@ -101,11 +101,6 @@ def _without(rows: list[int], others: list[int]) -> list[int]:
     return [row for row in rows if row not in left]
 
 
-def _table_of(names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Table:
-    plan = plan_of(names)
-    return Table.all_odd(len(rows)) if plan is None else read_objects(plan, [*zip(*rows, strict=True)])
-
-
 def _is_special(text: str) -> bool:
     """An escape may bring NUL or a surrogate into JSON that was clean: too rare to be looked for in tables."""
     return text[:1] in _SYSLOG_HEADS or text[10:11] == "T" or (text[:1] == "{" and "\\u" in text)
@@ -122,7 +117,7 @@ def _read_structured(text: str) -> Reading | None:
         return reading
     pairs = _pairs(text)
     try:
-        return None if pairs is None else read_object(dict(zip(*pairs, strict=True)))
+        return None if pairs is None else read_object(pairs)
     except TooDeep:
         return None
 
@@ -144,16 +139,17 @@ def _read_headed(text: str, received_at: int) -> Reading | None:
     return read_klog(text, received_at) or read_leading_level(text)
 
 
-def _pairs(text: str) -> tuple[tuple[str, ...], tuple[Any, ...]] | None:
-    """Names and values of a JSON object or of logfmt."""
+def _pairs(text: str) -> dict[str, Any] | None:
+    """A JSON object, or the names and values of logfmt."""
     head = text[:1]
     if head != "{":
-        return read_logfmt(text) if head != "[" and "=" in text else None
+        pairs = read_logfmt(text) if head != "[" and "=" in text else None
+        return None if pairs is None else dict(zip(*pairs, strict=True))
     try:
         value = load(text.encode())
     except (ValueError, TooDeep):
         return None
-    return (tuple(value), tuple(value.values())) if type(value) is dict else None
+    return value if type(value) is dict else None
 
 
 def _with_message_read(syslog: Reading) -> Reading:

@@ -1,7 +1,8 @@
 """The quick way (by the column) and the plain one (line by line) must come to the same events."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -174,6 +175,47 @@ def test_objects_within_objects_are_read_by_the_column_as_they_are_singly(lines:
     assert comparable(parsed.events) == comparable([*read.values()])
     assert [*parsed.lines] == [*read]
     assert len(parsed.events) + len(parsed.rejections) == len(lines)
+
+
+def shuffled(n: int) -> dict[str, Any]:
+    names = Random(n).sample(["ts", "level", "msg", "status", "n", "m"], 6)
+    return {name: 200 + n if name == "status" else f"{name}{n}" for name in names}
+
+
+OTHERS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "nested": lambda n: {
+        "log": {"level": "warn", "logger": "a"},
+        "http": {"request": {"method": "GET", "id": n}, "response": {"status_code": 200}},
+        "kubernetes": {"pod_name": f"p{n % 3}", "labels": {"app": "web", "tier": n}},
+    },
+    "Caddy": lambda n: {
+        "duration": n / 7,
+        "request": {"method": "GET", "uri": f"/{n}", "headers": {"User-Agent": ["curl/8"]}},
+        "resp_headers": {},
+    },
+    "in any order": shuffled,
+    "with names of its own": lambda n: {"msg": "x", **{f"n{bit}": n for bit in range(6) if n >> bit & 1}, f"own{n}": n},
+    "dashes": lambda n: {"status": "-" if n % 3 else 200, "ip": "-" if n % 2 else "10.0.0.1", "rt": "-", "msg": "x"},
+    "nested dashes": lambda n: {"http": {"status_code": "-" if n % 3 else 200, "n": 1}, "client": {"ip": "-"}},
+    "tomorrow": lambda n: {"ts": f"2025-01-0{n % 3 + 1}T23:00:00.123456789Z", "msg": "x"},
+    "no time": lambda n: {"ts": "-" if n % 2 else "2025-01-01T00:00:00Z", "time": None if n % 3 else 1735725600},
+    "other names": lambda n: {"level" if n % 2 else "severity": "warn", "msg": None if n % 3 else "x", "message": "y"},
+    "wrapped": lambda n: {"log": f"level=info n={n}", "kubernetes": {"pod_name": "p", "labels": {"a": n}}},
+    "wrapped JSON": lambda n: {
+        "log": json.dumps(shuffled(n)) + "\n",
+        "stream": "stdout",
+        **({"n": 1} if n % 2 else {}),
+    },
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_lines_of_other_shapes_are_read_as_they_are_singly_but_not_singly(name: str) -> None:
+    lines = [json.dumps(OTHERS[name](number)).encode() for number in range(80)]
+    events = EventTables.of(parse_body(b"\n".join(lines), kind=BodyKind.NDJSON, received_at=NOW).events)
+    assert comparable(events) == comparable([event for line in lines if (event := singly(line))])
+    assert events.singles == {}
+    assert len(events.tables) <= 2
 
 
 def test_lines_of_one_shape_are_not_parsed_one_by_one() -> None:
