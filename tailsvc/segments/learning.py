@@ -1,6 +1,6 @@
 """Which lines can be told from their columns: learns templates, verifies them row by row, and lets the lines go."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import eq
@@ -12,13 +12,19 @@ import numpy.typing as npt
 from tailsvc.segments.attributes import MIXED, PLAIN
 from tailsvc.segments.columns import Column, Mask, Rows, Text, presence
 from tailsvc.segments.frame import MESSAGE, RAW, RAW_BYTES, TEMPLATE, Frame
-from tailsvc.segments.printing import TIMESTAMP, Form, nano_forms, number_forms, text_forms, time_forms
+from tailsvc.segments.printing import TIMESTAMP, Form, Slot, nano_forms, number_forms, text_forms, time_forms
 from tailsvc.segments.templates import Effort, Template, learn
 from tailsvc.timestamps import TIME_UNIX_NANO
 
 _MOST_TEMPLATES = 64  # of one frame
 _MOST_KNOWN = 32  # for one shape of rows
+# Shapes that a book knows templates for, and flushes until one that is not met any more makes room for another. Some
+# lines have hundreds of shapes: whoever searches them looks at each template.
+_MOST_KNOWN_SHAPES, _UNUSED = 128, 16
+_MANY_SHAPES = 16  # in one frame: what a slot prints is then printed once for all of them
 _FAILURES = 3  # in a row, until the rest of a shape is taken as being without a form
+# Shapes in a row that taught nothing, the frequent ones first, until the others are not looked at.
+_MOST_IDLE, _ROWS_PER_IDLE = 16, 256
 _FRUITLESS = 5  # flushes, until a shape is not looked at again
 _SAMPLE = 16
 _FEWEST = 3  # rows that a template must tell to be worth keeping
@@ -31,7 +37,9 @@ _MOST_SHAPES = 4096  # that a book remembers as fruitless; some streams never ru
 class Book:
     """Templates that served before, by what they are for; so that each flush need not learn them anew."""
 
-    known: dict[tuple[str, int], list[Template]] = field(default_factory=dict)
+    known: OrderedDict[tuple[str, int], list[Template]] = field(default_factory=OrderedDict)
+    used: dict[tuple[str, int], int] = field(default_factory=dict)  # in which flush last
+    flushes: int = 0
     # How often in a row nothing was learned of a shape: what is free text needs no look at every flush.
     fruitless: Counter[tuple[str, int]] = field(default_factory=Counter)
 
@@ -42,19 +50,37 @@ class Book:
         self.fruitless[key] += 1
         return self.fruitless[key] <= _FRUITLESS
 
+    def has_room(self, key: tuple[str, int]) -> bool:
+        """Whether a template for this shape may be remembered."""
+        if key in self.known or len(self.known) < _MOST_KNOWN_SHAPES:
+            return True
+        oldest = next(iter(self.known))
+        return self.flushes - self.used[oldest] > _UNUSED
+
+    def of(self, key: tuple[str, int]) -> list[Template]:
+        """Those that are known for this shape."""
+        if key not in self.known:
+            return []
+        self.known.move_to_end(key)
+        self.used[key] = self.flushes
+        return [*self.known[key]]
+
     def remember(self, key: tuple[str, int], template: Template) -> None:
-        if len(self.known) >= 256:
-            self.known.clear()
         self.fruitless.pop(key, None)
         kept = self.known.setdefault(key, [])
         kept.insert(0, template)
         del kept[_MOST_KNOWN:]
+        self.used[key] = self.flushes
+        if len(self.known) > _MOST_KNOWN_SHAPES:
+            oldest, _ = self.known.popitem(last=False)
+            del self.used[oldest]
 
 
 def with_templates(frame: Frame, book: Book) -> Frame:
     """The same frame; lines and messages that a template tells are let go."""
     columns = dict(frame.columns)
     shapes = _shapes(frame)
+    book.flushes += 1
     effort = Effort(_EFFORT + _EFFORT_PER_ROW * len(frame))
     # Lines first: they may name the whole message. Then the message, of what is left.
     for name in (RAW, MESSAGE):
@@ -88,6 +114,9 @@ class _Fold:
         self.plain = plain
         earlier = frame.text(name + TEMPLATE)
         self.codes = np.zeros(len(frame), np.int32) if earlier is None else earlier.codes.astype(np.int32)
+        self.prints_all = False
+        self.idle, self.most_idle = 0, _MOST_IDLE + len(frame) // _ROWS_PER_IDLE
+        self.printed: dict[Slot, list[str]] = {}
         self.templates: dict[str, int] = {}
         if earlier is not None:
             self.templates = {spec: code for code, spec in enumerate(earlier.values, 1)}
@@ -95,8 +124,12 @@ class _Fold:
     def run(self) -> dict[str, Column]:
         there = np.flatnonzero(self.plain.present)
         shapes = self.shapes[there]
-        for shape in np.unique(shapes).tolist():
-            self._fold_shape(shape, there[shapes == np.uint64(shape)])
+        order = np.argsort(shapes, kind="stable")
+        distinct, starts, counts = np.unique(shapes[order], return_index=True, return_counts=True)
+        self.prints_all = len(distinct) > _MANY_SHAPES
+        for nth in np.argsort(-counts, kind="stable").tolist():
+            start = int(starts[nth])
+            self._fold_shape(int(distinct[nth]), there[order[start : start + int(counts[nth])]])
         if not self.templates:
             return {}
         left = Text(self.plain.values, np.where(self.codes, 0, self.plain.codes).astype(np.int32)).compact()
@@ -104,11 +137,12 @@ class _Fold:
 
     def _fold_shape(self, shape: int, rows: Rows) -> None:
         key = (self.name, shape)
-        for template in list(self.book.known.get(key, ())):
+        for template in self.book.of(key):
             rows = self._use(template, rows)
             if not len(rows):
                 return
-        if len(rows) >= _FEWEST and self.effort.left > 0 and self.book.is_worth_a_look(key):
+        if len(rows) >= _FEWEST and self._may_learn() and self.book.has_room(key) and self.book.is_worth_a_look(key):
+            self.idle += 1
             self._learn(key, rows)
 
     def _learn(self, key: tuple[str, int], rows: Rows) -> None:
@@ -119,12 +153,12 @@ class _Fold:
             if learned is None or not self._is_of_use(learned, rows):
                 rows, failures = rows[1:], failures + 1
                 continue
-            failures = 0
+            failures = self.idle = 0
             self.book.remember(key, learned)
             rows = self._use(learned, rows)
 
     def _may_learn(self) -> bool:
-        return len(self.templates) < _MOST_TEMPLATES and self.effort.left > 0
+        return len(self.templates) < _MOST_TEMPLATES and self.effort.left > 0 and self.idle < self.most_idle
 
     def _is_of_use(self, template: Template, rows: Rows) -> bool:
         sample = rows[:: max(1, len(rows) // _SAMPLE)][:_SAMPLE]
@@ -141,11 +175,18 @@ class _Fold:
         """For each row whether the template renders its text."""
         if any(slot.column != TIMESTAMP and slot.column not in self.frame.columns for slot in template.slots):
             return np.zeros(len(rows), np.bool_)
-        rendered = template.render([self.frame.printed(slot, rows) for slot in template.slots])
+        rendered = template.render([self._printed(slot, rows) for slot in template.slots])
         texts = self._texts(rows)
         if rendered == texts:
             return np.ones(len(rows), np.bool_)
         return np.fromiter(map(eq, rendered, texts), np.bool_, len(rows))
+
+    def _printed(self, slot: Slot, rows: Rows) -> list[str]:
+        if not self.prints_all:
+            return self.frame.printed(slot, rows)
+        if slot not in self.printed:
+            self.printed[slot] = self.frame.printed(slot)
+        return [*map(self.printed[slot].__getitem__, rows.tolist())]
 
     def _texts(self, rows: Rows) -> list[str]:
         return [text or "" for text in self.plain.texts(rows)]

@@ -65,5 +65,41 @@ def test_free_text_is_not_looked_at_at_every_flush(monkeypatch: pytest.MonkeyPat
     with_templates(frame, book)
 
 
+def of_many_shapes(shapes: range) -> Frame:
+    """Three lines of each shape, which their values tell."""
+    return frame_of(
+        [
+            Event(NOW, f"shape {shape} says {nth}00".encode(), attributes={f"n{shape}": f"{nth}00"})
+            for shape in shapes
+            for nth in range(3)
+        ],
+        1,
+    )
+
+
+def test_lines_of_many_shapes_are_not_learned_anew_at_every_flush(monkeypatch: pytest.MonkeyPatch) -> None:
+    book, frame = Book(), of_many_shapes(range(60))
+    for _ in range(4):
+        with_templates(frame, book)
+    monkeypatch.delattr(learning, "learn")
+    told = with_templates(frame, book)
+    kept = told.text("raw")
+    assert told.events() == frame.events()
+    assert kept is not None
+    assert not kept.present.any()
+
+
+def test_shapes_that_are_not_met_any_more_make_room_for_others() -> None:
+    book = Book()
+    for first in range(0, 2_000, 40):
+        with_templates(of_many_shapes(range(first, first + 40)), book)
+        assert 40 <= len(book.known) == len(book.used) <= learning._MOST_KNOWN_SHAPES
+    for _ in range(40):  # until they are the usual ones
+        told = with_templates(of_many_shapes(range(60)), book)
+    kept = told.text("raw")
+    assert kept is not None
+    assert not kept.present.any()
+
+
 def free_text() -> Frame:
     return frame_of([Event(NOW, f"{nth} and nothing else".encode()) for nth in range(5)], 1)
