@@ -136,8 +136,18 @@ class _Search:
     def _covered(self, slot: Slot, needle: str, start: int, end: int) -> Found:
         """This piece of the needle is the slot's text, or its end where the needle begins in it."""
         if start == end:
-            return self._perhaps  # no text, or no value
+            return self._empty(slot)
         return self._in_slot(slot, (SEPARATOR if start else "") + needle[start:end] + SEPARATOR)
+
+    def _empty(self, slot: Slot) -> Found:
+        """Rows in which the slot prints as nothing."""
+        column = None if slot.column == TIMESTAMP else self._frame.columns[slot.column]
+        if slot.column == MESSAGE:
+            return self._perhaps
+        if not isinstance(column, Text):
+            return self._nowhere  # neither a time nor a number is empty
+        found, absent = self._in_slot(slot, SEPARATOR + SEPARATOR), ~column.present
+        return self._either(found, Found(absent, absent)) if absent.any() else found
 
     def _either(self, one: Found, other: Found) -> Found:
         if one is self._nowhere or other is self._nowhere:
