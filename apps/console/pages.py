@@ -7,7 +7,8 @@ from typing import Any, ClassVar, cast
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import resolve
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -146,9 +147,15 @@ def _out_of_order(request: HttpRequest, problem: Problem) -> HttpResponse:
 
 
 class NowherePage(PersonPage):
-    """What is below /console/ and no page."""
+    """What is below /console/ and no page. Who shortened a page's address is led on."""
 
-    def get(self, request: HttpRequest, path: str) -> HttpResponse:  # noqa: ARG002 (Django's signature)
+    def get(self, request: HttpRequest, path: str) -> HttpResponse:
+        team, _, rest = path.partition("/")
+        if team and not rest:
+            return redirect("console-streams", team=team)
+        whole = f"{request.path_info}/"
+        if not path.endswith("/") and resolve(whole).url_name is not None:
+            return redirect(whole)
         return self.refuse(Problem(404, "No such page."))
 
 

@@ -25,6 +25,8 @@ _STREAM = f"{_TEAM}/streams/<str:stream>"
 
 urlpatterns = [
     path("", people.HomePage.as_view(), name="home"),
+    path("console", people.HomePage.as_view()),
+    path("console/", people.HomePage.as_view()),
     path("sign-up", people.SignUpPage.as_view(), name="sign-up"),
     path("login", people.LogInView.as_view(), name="login"),
     path("logout", LogoutView.as_view(template_name="console/logged_out.html"), name="logout"),

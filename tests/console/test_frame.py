@@ -109,6 +109,33 @@ def test_another_teams_page_is_one_that_is_not_there(person: Person, database: N
     assert without_tokens(theirs) == without_tokens(absent)
 
 
+@pytest.mark.parametrize(
+    ("address", "page"),
+    [
+        ("/console", "/console/{team}/streams/"),
+        ("/console/", "/console/{team}/streams/"),
+        ("/console/{team}", "/console/{team}/streams/"),
+        ("/console/{team}/", "/console/{team}/streams/"),
+        ("/console/{team}/streams", "/console/{team}/streams/"),
+        ("/console/{team}/settings/usage", "/console/{team}/settings/usage/"),
+        ("/console/{team}/streams/{stream}", "/console/{team}/streams/{stream}/"),
+    ],
+)
+def test_a_shortened_address_leads_to_the_page(person: Person, address: str, page: str) -> None:
+    names = {"team": person.team.slug, "stream": make_stream(person.team)[0].slug}
+    assert person.get(address.format(**names))["Location"] == page.format(**names)
+    assert person.get(page.format(**names)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/console//", "/console//streams", "/console/%0a", "/console/%00", "/console/a//"])
+def test_what_is_no_shortened_address_leads_nowhere(person: Person, path: str) -> None:
+    answer = person.get(path)
+    while answer.status_code == 302:
+        assert answer["Location"].startswith("/console/")
+        answer = person.get(answer["Location"])
+    assert answer.status_code == 404
+
+
 def test_a_page_that_is_not_there_is_a_page(person: Person) -> None:
     answer = person.get("no/such/page")
     assert answer.status_code == 404

@@ -166,6 +166,8 @@ RULES: dict[Key, Rule] = {
     ("*", "readyz"): ANYBODY,
     ("*", "metrics"): ANYBODY,
     ("GET", ""): ANYBODY,
+    ("GET", "console"): ANYBODY,
+    ("GET", "console/"): ANYBODY,
     ("GET", "sign-up"): ANYBODY,
     ("POST", "sign-up"): ANYBODY,
     ("GET", "login"): ANYBODY,

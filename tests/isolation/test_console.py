@@ -57,7 +57,7 @@ def ask(browser: Client, ground: Ground, key: Key, path: str | None = None, **he
 
 def test_every_page_of_the_console_is_a_teams_or_none() -> None:
     below = {key for key, rule in RULES.items() if key[1].startswith(CONSOLE) and rule.who != "follower"}
-    assert below - set(PAGES) == {("GET", "console/<path:path>")}
+    assert below - set(PAGES) == {("GET", CONSOLE), ("GET", "console/<path:path>")}
 
 
 @pytest.mark.parametrize("key", PAGES, ids=named)
