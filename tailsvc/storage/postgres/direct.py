@@ -16,6 +16,8 @@ from tailsvc.storage.postgres.pools import Connection
 Value = bytes | None
 _BINARY = {"text", "bytea"}  # as binary their length counts, so that a NUL is refused instead of ending the value
 
+_GOOD = frozenset({pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK})
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Statement:
@@ -47,7 +49,7 @@ def command(connection: Connection, text: bytes) -> None:
 
 
 def _good(result: pq.abc.PGresult) -> pq.abc.PGresult:
-    if result.status in {pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK}:
+    if result.status in _GOOD:
         return result
     if not result.error_field(pq.DiagnosticField.SQLSTATE):  # the connection's, not the server's
         raise psycopg.OperationalError(result.get_error_message())

@@ -2,7 +2,7 @@
 
 import select
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import orjson
@@ -51,17 +51,13 @@ class Pools:
                 if not connection.broken:
                     connection.execute(b"ROLLBACK")  # it only read
 
-    @contextmanager
-    def appender(self) -> Iterator[Connection]:
+    def appender(self) -> AbstractContextManager[Connection]:
         """In autocommit mode."""
-        with _checkout(self._appender) as connection:
-            yield connection
+        return _checkout(self._appender)
 
-    @contextmanager
-    def maintenance(self) -> Iterator[Connection]:
+    def maintenance(self) -> AbstractContextManager[Connection]:
         """In autocommit mode; sees every team."""
-        with _checkout(self._maintenance) as connection:
-            yield connection
+        return _checkout(self._maintenance)
 
     def close(self) -> None:
         for pool in (self._reader, self._appender, self._maintenance):
