@@ -76,7 +76,7 @@ def nested_bodies(draw: st.DrawFn) -> list[bytes]:
     usual = {name: draw(st.lists(values, min_size=1, max_size=3)) for name in names}
     is_shuffled, is_lacking, is_wrapped = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
     lines = []
-    for _ in range(draw(st.integers(2, 48))):
+    for _ in range(draw(st.integers(2, 24))):
         order = draw(st.permutations(names)) if is_shuffled else names
         tree: dict[str, Any] = {}
         for name in order:

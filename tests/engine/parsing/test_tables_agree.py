@@ -167,7 +167,7 @@ def test_lines_that_are_alike_are_read_by_their_shape_as_they_are_singly(lines: 
         assert len(parsed.lines) == len(parsed.events)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(nested_bodies())
 def test_objects_within_objects_are_read_by_the_column_as_they_are_singly(lines: list[bytes]) -> None:
     parsed = parse_body(b"\n".join(lines), kind=BodyKind.NDJSON, received_at=NOW)
