@@ -5,7 +5,8 @@ And what operators ask of all streams: how much they hold, and whether it is who
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -22,6 +23,7 @@ from tailsvc.storage.base import Progress, StreamRef, StreamSize
 
 # A run gives way to the next after this long, so that a stream that never rests does not hold up the others.
 _RUN_SECONDS = 20.0
+_ERASE_SECONDS = 10.0  # likewise, for what was deleted
 _TIDY_SECONDS = 10.0
 # Two at once would hold twice the memory, and share one interpreter all the same.
 _sweeping = threading.Lock()
@@ -48,11 +50,22 @@ def _sweep(now: datetime) -> int:
     for stream in sorted(waiting, key=lambda one: one.stream_id in _failing):
         _failing.discard(stream.stream_id)
         steps += _keep_up(stream, lambda stream=stream: store().compact(stream, now=at), deadline)  # type: ignore[misc]
-        steps += _keep_up(stream, lambda stream=stream: store().erase(stream), deadline)  # type: ignore[misc]
         if time.monotonic() >= deadline:
             break
+    steps += _erase(waiting)
     if steps:
         _tidy(every=_TIDY_SECONDS)
+    return steps
+
+
+def _erase(streams: Sequence[StreamRef]) -> int:
+    """In turns, a step of each: a deletion may be hours of work, and compaction must not wait for it."""
+    steps, deadline, left = 0, time.monotonic() + _ERASE_SECONDS, deque(streams)
+    while left and time.monotonic() < deadline:
+        stream = left.popleft()
+        if _keep_up(stream, lambda stream=stream: store().erase(stream), most=1):  # type: ignore[misc]
+            steps += 1
+            left.append(stream)
     return steps
 
 
@@ -97,11 +110,13 @@ def problems(stream: Stream, *, now: datetime, progress: Progress) -> list[str]:
         return [f"Not checked: {error}"]
 
 
-def _keep_up(stream: StreamRef, step: Callable[[], bool], deadline: float = float("inf")) -> int:
-    """The next run tries again what failed; whatever it is, other streams need not wait for it."""
+def _keep_up(
+    stream: StreamRef, step: Callable[[], bool], deadline: float = float("inf"), most: float = float("inf")
+) -> int:
+    """How many steps it took, at most. The next run tries again what failed; other streams need not wait for it."""
     steps = 0
     try:
-        while time.monotonic() < deadline and _timed(step):
+        while steps < most and time.monotonic() < deadline and _timed(step):
             steps += 1
     except StorageUnavailable as error:
         _failing.add(stream.stream_id)

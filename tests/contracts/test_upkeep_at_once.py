@@ -54,7 +54,8 @@ def run_at_once(*works: Callable[[], None]) -> None:
 
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that all kinds of steps happen within seconds."""
+    """So that all kinds of steps happen within seconds, and deletions take several."""
+    monkeypatch.setattr(deleting, "_STEP_SECONDS", 0.0)
     for name, events in (("SEGMENT_EVENTS", 700), ("_SMALL_EVENTS", 300), ("_FEWEST_MERGED", 600), ("_MOST_SMALL", 5)):
         monkeypatch.setattr(compaction, name, events)
 

@@ -109,6 +109,21 @@ def test_a_stream_that_failed_comes_last(unmakeable: World, monkeypatch: pytest.
     assert seen.index(world.stream.pk) < seen.index(unmakeable.stream.pk)
 
 
+def test_compaction_does_not_wait_for_deletions(database: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream with most that waits comes first; what it has to erase comes behind all others' compaction."""
+    first, other = make_world(), make_world()
+    append(first, 40_000)
+    append(other, 33_000)
+    for world in (first, other):
+        store().delete(world.stream.ref, Selection(filter=OneOf("level", ("INFO",))), now=micros(NOW))
+    monkeypatch.setattr(services, "_ERASE_SECONDS", 0.0)
+    services.sweep(now=NOW)
+    assert [(size_of(world).segments, size_of(world).recent_blocks) for world in (first, other)] == [(1, 0), (1, 0)]
+    monkeypatch.setattr(services, "_ERASE_SECONDS", 60.0)
+    services.sweep(now=NOW)
+    assert [size_of(world).events for world in (first, other)] == [0, 0]
+
+
 def test_everything_leaves_nothing_to_do(database: None) -> None:
     world = make_world()
     append(world, 10)

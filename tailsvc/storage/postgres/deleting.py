@@ -4,6 +4,7 @@ What lies in a piece that cannot be read can be erased no more than read. It may
 it hides on, and is carried out when the piece is there again (`checking`) or forgotten when it is gone for good.
 """
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,6 +27,31 @@ from tailsvc.storage.postgres.snapshots import Deletion, Snapshot, snapshot
 from tailsvc.storage.postgres.statements import STATEMENTS, plain
 from tailsvc.storage.postgres.where import Where
 
+# A step gives way to other streams after this long, though a deletion may concern every piece of its stream.
+_STEP_SECONDS = 5.0
+
+
+class Erased:
+    """Which pieces hold nothing that a deletion hides. As pieces never change, the next step passes them over.
+
+    Of this process; another one looks for itself.
+    """
+
+    def __init__(self) -> None:
+        self._pieces: dict[int, set[int]] = {}  # by the deletion's number
+
+    def knows(self, deletion: Deletion, piece: Piece) -> bool:
+        return piece.segment_id in self._pieces.get(deletion.number, ())
+
+    def note(self, deletions: Sequence[Deletion], segment_id: int) -> None:
+        for deletion in deletions:
+            if deletion.number:
+                self._pieces.setdefault(deletion.number, set()).add(segment_id)
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        for number in numbers:
+            self._pieces.pop(number, None)
+
 
 def accept(connection: Connection, stream: StreamRef, selection: Selection, now: int) -> None:
     params = {
@@ -45,7 +71,8 @@ def accept(connection: Connection, stream: StreamRef, selection: Selection, now:
         )
 
 
-def erase(connection: Connection, stream: StreamRef) -> bool:
+def erase(connection: Connection, stream: StreamRef, erased: Erased) -> bool:
+    """One step; whether there may be more to do."""
     with alone(connection, stream) as ours:
         if not ours:
             return False
@@ -54,40 +81,48 @@ def erase(connection: Connection, stream: StreamRef) -> bool:
         except UnknownStream:  # it was purged
             return False
         try:
-            changed, unread = _erase_pieces(connection, stream, found)
-            _finish(connection, stream, found, unread)
+            unread = _erase_pieces(connection, stream, found, erased, time.monotonic() + _STEP_SECONDS)
+            if unread is not None:
+                erased.forget(_finish(connection, stream, found, unread))
         except Overtaken:
             return True  # retention came between: once more
-        return changed or any(deletion.number and not deletion.is_held for deletion in found.deletions)
+        return unread is None or any(deletion.number and not deletion.is_held for deletion in found.deletions)
 
 
-def _erase_pieces(connection: Connection, stream: StreamRef, found: Snapshot) -> tuple[bool, list[Piece]]:
-    """Whether anything was erased, and the pieces that cannot be read."""
+def _erase_pieces(
+    connection: Connection, stream: StreamRef, found: Snapshot, erased: Erased, until: float
+) -> list[Piece] | None:
+    """The pieces that cannot be read; None where the time was up before all were looked at. One is looked at always."""
     rows = connection.execute(plain("all_pieces"), {"stream_id": stream.stream_id}, binary=True).fetchall()
-    changed, unread = False, []
+    unread, looked = [], 0
     for piece in map(Piece._make, rows):
         if piece.broken is not None:
             unread.append(piece)
             continue
+        if not any(_is_worth_it(one, piece) and not erased.knows(one, piece) for one in found.deletions):
+            continue
+        if looked and time.monotonic() >= until:
+            return None
+        looked += 1
         try:
-            changed |= _erase_from(connection, stream, found, piece)
+            erased.note(found.deletions, _erase_from(connection, stream, found, piece))
         except (BrokenPiece, PieceGone) as error:  # of one that retention took there is nothing to mark
             mark_broken(connection, stream, piece, error.why)
             unread.append(piece)
-    return changed, unread
+    return unread
 
 
-def _erase_from(connection: Connection, stream: StreamRef, found: Snapshot, piece: Piece) -> bool:
-    """Rewrites one piece without what is to go; whether there was anything. Raises BrokenPiece, and PieceGone."""
-    if not any(_is_worth_it(deletion, piece) for deletion in found.deletions):
-        return False
+def _erase_from(connection: Connection, stream: StreamRef, found: Snapshot, piece: Piece) -> int:
+    """Rewrites one piece without what is to go; the number of the one that is there now, or was.
+
+    Raises BrokenPiece, and PieceGone.
+    """
     frames = frames_of(connection, stream, piece)
     kept = [frame.take(visible_rows(frame, np.arange(len(frame)), piece, found.deletions)) for frame in frames]
     left = sum(map(len, kept))
     if left == piece.events:
-        return False
-    _replace(connection, stream, piece, [frame for frame in kept if len(frame)], piece.events - left)
-    return True
+        return piece.segment_id
+    return _replace(connection, stream, piece, [frame for frame in kept if len(frame)], piece.events - left)
 
 
 def _is_worth_it(deletion: Deletion, piece: Piece) -> bool:
@@ -97,15 +132,17 @@ def _is_worth_it(deletion: Deletion, piece: Piece) -> bool:
     return deletion.touches(piece) and deletion.end - piece.min_time > (piece.max_time - piece.min_time) // 2
 
 
-def _replace(connection: Connection, stream: StreamRef, piece: Piece, frames: Sequence[Frame], gone: int) -> None:
+def _replace(connection: Connection, stream: StreamRef, piece: Piece, frames: Sequence[Frame], gone: int) -> int:
     new = _rewritten(piece, join_frames(frames)) if frames else None
     raw_bytes = new.encoded.raw_bytes if new else 0
+    number = piece.segment_id
     with connection.transaction():
         connection.execute(plain("lock_upkeep"), {"stream_id": stream.stream_id})
         remove(connection, stream, [piece])
         if new is not None:
-            insert(connection, stream, new, 0)
+            number = insert(connection, stream, new, 0)
         _count_discarded(connection, stream, gone, piece.raw_bytes - raw_bytes)
+    return number
 
 
 def _rewritten(piece: Piece, frame: Frame) -> New:
@@ -117,14 +154,14 @@ def _rewritten(piece: Piece, frame: Frame) -> New:
     return New(piece.first_id, piece.last_id, made.encoded, made)
 
 
-def _finish(connection: Connection, stream: StreamRef, found: Snapshot, unread: Sequence[Piece]) -> None:
-    """Erases rows, and forgets the deletions of which no piece has anything any more, and none can get it."""
+def _finish(connection: Connection, stream: StreamRef, found: Snapshot, unread: Sequence[Piece]) -> list[int]:
+    """Erases rows, and forgets the deletions of which no piece has anything any more, and none can get it: which."""
     accepted = [deletion for deletion in found.deletions if deletion.number]
     left = {deletion.number for deletion in accepted if any(map(deletion.touches, unread))}
     fresh = [deletion.number for deletion in accepted if not deletion.is_held]
     held = [deletion.number for deletion in accepted if deletion.is_held and deletion.number not in left]
     if not fresh and not held:
-        return
+        return []
     ids = {"stream_id": stream.stream_id, "segment_ids": [piece.segment_id for piece in unread]}
     with connection.transaction():
         connection.execute(plain("lock_upkeep"), ids)
@@ -134,6 +171,7 @@ def _finish(connection: Connection, stream: StreamRef, found: Snapshot, unread: 
         done = [number for number in fresh if number not in left]
         connection.execute(plain("forget_deletions"), {**ids, "deletion_ids": done, "held": False})
         connection.execute(plain("forget_deletions"), {**ids, "deletion_ids": held, "held": True})
+    return [*done, *held]
 
 
 def _erase_rows(connection: Connection, stream: StreamRef, deletion: Deletion) -> None:

@@ -129,10 +129,11 @@ def remove(connection: Connection, stream: StreamRef, pieces: Sequence[Piece]) -
         connection.execute(plain(name), params)
 
 
-def insert(connection: Connection, stream: StreamRef, new: New, now: int) -> None:
-    """Within a transaction."""
+def insert(connection: Connection, stream: StreamRef, new: New, now: int) -> int:
+    """Within a transaction; the new piece's number."""
     row = connection.execute(plain("next_segment")).fetchone()
-    ids = {**stream._asdict(), "segment_id": row[0] if row else 0}
+    number: int = row[0] if row else 0
+    ids = {**stream._asdict(), "segment_id": number}
     encoded = new.encoded
     if new.made is None:
         connection.execute(plain("insert_recent"), {**ids, "data": encoded.parts[0]})
@@ -157,6 +158,7 @@ def insert(connection: Connection, stream: StreamRef, new: New, now: int) -> Non
             "parser": PARSER,
         },
     )
+    return number
 
 
 def mark_broken(connection: Connection, stream: StreamRef, piece: Piece, why: str | None) -> None:

@@ -25,6 +25,7 @@ class PostgresEventStore:
     def __init__(self, pools: Pools, *, cache_bytes: int) -> None:
         self._pools = pools
         self._books = Books()
+        self._erased = deleting.Erased()
         self.payloads = Payloads(pools, Cache(cache_bytes))
         self._reads = Reads(pools, self.payloads)
 
@@ -117,7 +118,7 @@ class PostgresEventStore:
 
     def erase(self, stream: StreamRef) -> bool:
         with self._pools.maintenance() as connection:
-            return deleting.erase(connection, stream)
+            return deleting.erase(connection, stream, self._erased)
 
     def waiting(self, *, now: int) -> list[StreamRef]:
         with self._pools.maintenance() as connection:
