@@ -42,10 +42,11 @@ def attributes_of(values: Column, taken: Sequence[tuple[Path, Taken]]) -> Column
 
     As in `objects`, an object that is empty for that is gone, and one that came empty is not.
     """
+    if not taken:
+        return _read(values, _NO_CUT, _DEPTH)
     if not all(rows is True for _, rows in taken):
         return _read_by_row(values, taken)
-    cut = _cut(path for path, _ in taken)
-    return [ABSENT] * len(values) if cut.whole and len(taken) == 1 else _read(values, cut, _DEPTH)
+    return _read(values, _cut(path for path, _ in taken), _DEPTH)
 
 
 def _read_by_row(values: Column, taken: Sequence[tuple[Path, Taken]]) -> Column:

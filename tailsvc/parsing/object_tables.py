@@ -26,6 +26,7 @@ MOST_KEYS = 64
 
 _SCALARS = {str, bool, type(None), Absent}
 _NUMBERS = {int, float}
+_ALL = [((), True)]  # a value became a field wherever there is one
 _LAST = 1 << 16  # comes behind all names for the same column
 _CADDY = Alias(columns.RESPONSE_TIME_MS, _LAST, read_seconds, columns.read_all_singly(read_seconds))
 
@@ -34,7 +35,7 @@ class Plan(NamedTuple):
     """What the keys of objects alone tell, by their places."""
 
     keys: tuple[str, ...]
-    named: tuple[tuple[int, Alias], ...]  # places named like a column
+    named: tuple[tuple[int, Alias], ...]  # places named like a column; by column, the preferred names first
     nested: tuple[int, ...]  # places whose values may hold fields that we know
 
     @classmethod
@@ -42,6 +43,7 @@ class Plan(NamedTuple):
         named = [(place, alias) for place, key in enumerate(keys) if (alias := find(key)) is not None]
         if CADDY_MARK in keys and CADDY_DURATION in keys:
             named.append((keys.index(CADDY_DURATION), _CADDY))
+        named.sort(key=lambda found: (found[1].column, found[1].rank))
         return cls(keys, tuple(named), tuple(place for place, key in enumerate(keys) if leads_to_alias(key)))
 
 
@@ -61,7 +63,10 @@ def read_objects(plan: Plan, values: Sequence[Column]) -> Table:
             if rows is not False:
                 taken.setdefault(claim.place, []).append((claim.path, rows))
     for place, key in enumerate(plan.keys):
-        left = attributes_of(values[place], taken.get(place, ()))
+        of_place = taken.get(place, ())
+        if of_place == _ALL:
+            continue
+        left = attributes_of(values[place], of_place)
         kinds = set(map(type, values_of(left)))
         if kinds != {Absent}:
             table.attributes[key] = left
@@ -83,10 +88,11 @@ def slot_names(plan: Plan, table: Table) -> list[str]:
 def _claims(plan: Plan, values: Sequence[Column]) -> list[Claim]:
     """All that may become fields, by column, the preferred names first."""
     claims = [Claim(alias, place, (), values[place]) for place, alias in plan.named]
+    inner: list[Claim] = []
     for place in plan.nested:
         if dict in set(map(type, values_of(values[place]))):
-            claims += claims_within(plan.keys[place], place, values[place])
-    return sorted(claims, key=lambda claim: (claim.alias.column, claim.alias.rank))
+            inner += claims_within(plan.keys[place], place, values[place])
+    return sorted(claims + inner, key=lambda claim: (claim.alias.column, claim.alias.rank)) if inner else claims
 
 
 def _fill(table: Table, column: int, claims: Sequence[Claim]) -> list[tuple[Claim, Taken]]:
