@@ -18,6 +18,7 @@ UNDOCUMENTED = {
     ("*", "readyz"),
     ("*", "metrics"),
     ("GET", ""),
+    ("GET", "console"),
     ("GET", "sign-up"),
     ("POST", "sign-up"),
     ("GET", "password"),
